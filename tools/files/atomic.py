@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
 import json
 import os
 import shutil
@@ -10,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
+
+_WRITE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -24,20 +28,35 @@ def atomic_path(target: Union[str, Path]) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     # A stale temporary of a killed process carries the same prefix and is swept here.
     prefix = f".{target.name}.partial-"
-    for stale in target.parent.glob(f"{prefix}*"):
+    for stale in target.parent.glob(f"{glob.escape(prefix)}*"):
         _remove(stale)
     holder = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     temporary = holder / target.name
     try:
         yield temporary
         if temporary.is_dir() and target.is_dir():
-            os.rename(target, holder / "replaced")
-        elif temporary.is_file():
+            _replace_folder(temporary, target, holder / "replaced")
+            return
+        if temporary.is_file():
             with temporary.open("rb+") as handle:
                 os.fsync(handle.fileno())
         temporary.replace(target)
+    except OSError as error:
+        # A failed write (disk full) carries no file name, yet the user has to be told one.
+        if error.filename is None and error.errno in _WRITE_FAULTS:
+            error.filename = str(target)
+        raise
     finally:
         _remove(holder)
+
+
+def _replace_folder(temporary: Path, target: Path, aside: Path) -> None:
+    target.rename(aside)
+    try:
+        temporary.rename(target)
+    except BaseException:
+        aside.rename(target)
+        raise
 
 
 def _remove(path: Path) -> None:

@@ -1,0 +1,201 @@
+"""Splits that share no problem, and the files of a whole corpus."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tools.corpus import build
+from tools.corpus.build import build_corpus, convert_rows
+from tools.corpus.grammar import group_text, parse
+from tools.corpus.kinds import CHINESE, ENGLISH, UNIQUE
+from tools.corpus.render import render
+from tools.corpus.rows import read_rows
+from tools.corpus.sample import CAPACITY, draw
+from tools.corpus.split import SPLITS, quotas, rank, split
+from tools.files.errors import UserError
+
+
+def raw(problem):
+    return dict(zip(("problem", "solution"), render(problem)))
+
+
+def write(path: Path, rows) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def groups(path: Path):
+    return [
+        row.problem if row.kind == ENGLISH else group_text(parse(row.problem))
+        for row in read_rows(path)
+    ]
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    """A train.json of every kind, with duplicates, other wordings, turned operands, misfits."""
+    problems = draw({**dict.fromkeys(CHINESE, 30), "mass": 100, "fraction": 45}, seed=9)
+    rows = [raw(problem) for problem in problems]
+    turned = [
+        p._replace(numbers=p.numbers[::-1])
+        for p in problems
+        if p.kind in ("add", "area") and p.numbers[0] != p.numbers[1]
+    ]
+    rows += [raw(problem) for problem in turned]
+    rows += [{**row, "problem": f" {row['problem']} "} for row in rows[:20]]
+    rows += [{"problem": f"What is {n}?", "solution": rf"\boxed{{{n}}}"} for n in range(10)]
+    rows += [{"problem": "小明？", "solution": "1"}, {"problem": "Why?", "solution": "so"}]
+    random.Random(1).shuffle(rows)
+    return write(tmp_path / "train.json", rows)
+
+
+def test_a_generated_corpus_is_whole_and_held_apart(tmp_path):
+    summary = build_corpus(tmp_path, train=2000, valid=100, test=200, seed=4)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        *("corpus.json", "test.jsonl", "train.jsonl", "valid.jsonl")
+    ]
+    assert summary == json.loads((tmp_path / "corpus.json").read_text(encoding="utf-8"))
+    assert summary["splits"] == {"train": 2000, "valid": 100, "test": 200}
+    found = {name: groups(tmp_path / f"{name}.jsonl") for name in SPLITS}
+    assert {name: len(keys) for name, keys in found.items()} == summary["splits"]
+    assert len(set().union(*found.values())) == 2300
+    rows = [row for name in SPLITS for row in read_rows(tmp_path / f"{name}.jsonl")]
+    assert len({row.id for row in rows}) == 2300
+    for name in SPLITS:
+        counts = {kind: summary["kinds"][kind][name] for kind in CHINESE}
+        assert min(counts.values()) >= 1
+        share = counts["add"] / sum(counts.values())
+        assert share == pytest.approx(UNIQUE["add"] / sum(UNIQUE.values()), abs=0.01)
+
+
+def test_the_seed_decides_alone(tmp_path):
+    for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
+        build_corpus(tmp_path / folder, train=100, valid=20, test=20, seed=seed)
+    for name in ("train.jsonl", "valid.jsonl", "test.jsonl", "corpus.json"):
+        texts = [(tmp_path / folder / name).read_bytes() for folder in "abc"]
+        assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_source_is_deduplicated_then_divided(tmp_path, source):
+    out = tmp_path / "out"
+    summary = build_corpus(out, source, valid=40, test=60)
+    kept = summary["unique"]
+    assert 12 * 30 + 145 + 55 < kept <= 12 * 30 + 145 + 60 + 10
+    assert summary["rows"] == kept + 20
+    assert summary["duplicates"] == sum(k["duplicates"] for k in summary["kinds"].values()) == 20
+    # Every sum and area comes with its turned twin here, so an odd quota stays one short; what
+    # the others leave is in train, to the last row.
+    splits = summary["splits"]
+    assert sum(splits.values()) == kept
+    assert 38 <= splits["valid"] <= 40 and 58 <= splits["test"] <= 60
+    found = {name: set(groups(out / f"{name}.jsonl")) for name in SPLITS}
+    assert not found["train"] & found["test"]
+    assert not found["train"] & found["valid"]
+    assert not found["valid"] & found["test"]
+    assert all(k[name] for k in summary["kinds"].values() for name in SPLITS)
+    assert summary["misfits"]["count"] == 2
+    apart = [json.loads(line) for line in (out / "misfits.jsonl").read_text().splitlines()]
+    assert {row["reason"] for row in apart} == set(summary["misfits"]["reasons"])
+    assert all(row["where"].startswith(f"{source}:") for row in apart)
+    build_corpus(out, train=20, valid=2, test=2)
+    assert not (out / "misfits.jsonl").exists()
+
+
+def test_the_order_of_the_source_does_not_decide_who_is_held_out(tmp_path, source):
+    rows = source.read_text(encoding="utf-8").splitlines()
+    turned = tmp_path / "turned.json"
+    turned.write_text("\n".join(rows[::-1]), encoding="utf-8")
+    for name, path in (("a", source), ("b", turned)):
+        build_corpus(tmp_path / name, path, valid=40, test=60)
+    for name in SPLITS:
+        a, b = (set(groups(tmp_path / folder / f"{name}.jsonl")) for folder in "ab")
+        assert a == b
+
+
+def test_a_failure_leaves_the_old_corpus_untouched(tmp_path, source, monkeypatch):
+    out = tmp_path / "out"
+    build_corpus(out, source, valid=40, test=60)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    bad = write(tmp_path / "bad.json", [{"problem": "x"}])
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="missing"):
+        build_corpus(out, bad)
+    with pytest.raises(UserError, match=r"no kind|no .boxed"):
+        build_corpus(out, source, strict=True)
+    with pytest.raises(UserError, match="are asked for"):
+        build_corpus(out, source, valid=10_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "split", full)
+        with pytest.raises(OSError):
+            build_corpus(out, source, valid=1, test=1)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("options", [{"train": None}, {"train": -1}, {"train": 10, "test": -5}])
+def test_sizes_that_make_no_sense_are_refused(tmp_path, options):
+    with pytest.raises(UserError):
+        build_corpus(tmp_path, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_choose_the_kinds(tmp_path, source):
+    weights = {"add": 1, "root": 3}
+    summary = build_corpus(tmp_path / "g", train=40, valid=4, test=4, weights=weights)
+    assert {k: c["train"] for k, c in summary["kinds"].items()} == {"add": 10, "root": 30}
+    summary = build_corpus(tmp_path / "s", source, train=8, valid=4, test=4, weights=weights)
+    assert summary["kinds"]["mean"]["train"] == 0
+    assert summary["kinds"]["root"]["train"] == 6
+
+
+def test_conversion_keeps_every_row_in_order(tmp_path, source):
+    output = tmp_path / "rows.jsonl"
+    summary = convert_rows(source, output)
+    rows = list(read_rows(output))
+    assert summary["rows"] == len(rows) == summary["unique"] + 20
+    stated = [json.loads(line)["problem"] for line in source.read_text().splitlines()]
+    assert [row.problem for row in rows] == [t for t in stated if t not in ("小明？", "Why?")]
+    assert len(output.with_suffix(".misfits.jsonl").read_text().splitlines()) == 2
+    # What was converted converts to itself, and the stale list of misfits goes.
+    again = tmp_path / "again.jsonl"
+    convert_rows(output, again, strict=True)
+    assert again.read_bytes() == output.read_bytes()
+    assert not again.with_suffix(".misfits.jsonl").exists()
+
+
+def test_conversion_refuses_what_it_must(tmp_path, source):
+    with pytest.raises(UserError, match="output is the input"):
+        convert_rows(source, source)
+    with pytest.raises(UserError):
+        convert_rows(source, tmp_path / "rows.jsonl", strict=True)
+    misfit = write(tmp_path / "no.json", [{"problem": "Hm", "solution": "-"}])
+    with pytest.raises(UserError, match="no row is a problem"):
+        convert_rows(misfit, tmp_path / "r")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["no.json", "train.json"]
+
+
+def test_quotas_serve_train_first_where_a_kind_is_small():
+    sizes = {"train": 46, "valid": 5, "test": 5}
+    counts = quotas({"add": 50, "mass": 1, "fraction": 2, "area": 3}, sizes)
+    assert counts["train"]["mass"] == 1
+    assert (counts["test"]["fraction"], counts["train"]["fraction"]) == (1, 1)
+    assert [counts[name]["area"] for name in SPLITS] == [1, 1, 1]
+    assert quotas(CAPACITY, {**sizes, "train": 100}, UNIQUE)["train"]["fraction"] == 1
+
+
+def test_groups_are_never_divided():
+    items = [("mass", rank(f"g{n // 2}", 1)) for n in range(20)]
+    counts = {"train": {"mass": 13}, "valid": {"mass": 3}, "test": {"mass": 4}}
+    chosen = split(items, counts)
+    assert [len(chosen[name]) for name in ("test", "valid", "train")] == [4, 2, 12]
+    homes = {}
+    for name, indices in chosen.items():
+        for index in indices:
+            assert homes.setdefault(items[index][1], name) == name
+    assert rank("g", 1) != rank("g", 2)

@@ -1,0 +1,122 @@
+"""Members out of good, damaged and hostile zip archives."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tools.files.archives import extract_member
+from tools.files.errors import UserError
+from tools.files.hashing import content_of
+
+TEXT = b"the quick brown fox " * 500
+
+
+def archive(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as opened:
+        for name, data in members.items():
+            opened.writestr(name, data)
+    return path
+
+
+@given(data=st.binary(max_size=3000), stored=st.booleans())
+def test_round_trip(tmp_path_factory, data, stored):
+    folder = tmp_path_factory.getbasetemp()
+    method = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+    path = archive(folder / "round.zip", {"a/b.txt": data, "other": b"x"}, method)
+    found = extract_member(path, "a/b.txt", folder / "b.txt", limit=3000)
+    assert (folder / "b.txt").read_bytes() == data
+    assert found == content_of(folder / "b.txt")
+
+
+def test_member_is_found_by_the_end_of_its_path(tmp_path):
+    path = archive(tmp_path / "a.zip", {"squad/dev.json": TEXT, "squad/not-dev.json": b""})
+    extract_member(path, "dev.json", tmp_path / "dev.json", limit=10**6)
+    assert (tmp_path / "dev.json").read_bytes() == TEXT
+
+
+def refusal(path: Path, member: str, limit: int = 10**6, **known) -> str:
+    target = path.parent / "out" / "file"
+    with pytest.raises(UserError) as fault:
+        extract_member(path, member, target, limit=limit, **known)
+    assert not target.exists()
+    assert not target.parent.exists() or not list(target.parent.iterdir())
+    assert "\n" not in str(fault.value)
+    return str(fault.value)
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/evil", "a/../../evil", "..\\evil", "C:/evil"])
+def test_names_that_lead_out(tmp_path, name):
+    assert "leads out" in refusal(archive(tmp_path / "a.zip", {name: b"x"}), name)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFDIR])
+def test_links_and_other_kinds(tmp_path, kind):
+    info = zipfile.ZipInfo("link")
+    info.external_attr = (kind | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        opened.writestr(info, "/etc/passwd")
+    assert "link or a folder" in refusal(tmp_path / "a.zip", "link")
+
+
+def test_absent_and_ambiguous_members(tmp_path):
+    path = archive(tmp_path / "a.zip", {"a/x": b"1", "b/x": b"2"})
+    assert "no member named 'y'" in refusal(path, "y")
+    assert "2 members named 'x'" in refusal(path, "x")
+
+
+def test_other_compression(tmp_path):
+    path = archive(tmp_path / "a.zip", {"x": TEXT}, zipfile.ZIP_BZIP2)
+    assert "another method" in refusal(path, "x")
+
+
+def test_limit(tmp_path):
+    path = archive(tmp_path / "a.zip", {"x": TEXT})
+    assert "larger than" in refusal(path, "x", limit=len(TEXT) - 1)
+    extract_member(path, "x", tmp_path / "x", limit=len(TEXT))
+
+
+def test_header_that_lies_about_the_size(tmp_path):
+    path = archive(tmp_path / "a.zip", {"x": TEXT})
+    # Both headers hold the size, as four little-endian bytes.
+    true, lie = len(TEXT).to_bytes(4, "little"), (9).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(true, lie))
+    refusal(path, "x", limit=100)
+
+
+def test_expected_content(tmp_path):
+    path = archive(tmp_path / "a.zip", {"x": TEXT})
+    assert "altered" in refusal(path, "x", sha256="0" * 64)
+    assert "truncated" in refusal(path, "x", size=len(TEXT) + 1)
+
+
+def test_not_an_archive(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"not a zip")
+    assert "damaged" in refusal(tmp_path / "a.zip", "x")
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_any_damage_is_refused_or_harmless(tmp_path, data):
+    """One altered byte, or a cut: never another exception, never another content."""
+    path = archive(tmp_path / "a.zip", {"x": TEXT})
+    raw = bytearray(path.read_bytes())
+    where = data.draw(st.integers(0, len(raw) - 1))
+    if data.draw(st.booleans()):
+        raw[where] ^= data.draw(st.integers(1, 255))
+    else:
+        del raw[where:]
+    path.write_bytes(raw)
+    target = tmp_path / "out"
+    target.unlink(missing_ok=True)
+    try:
+        extract_member(path, "x", target, limit=10**6)
+    except UserError:
+        assert not target.exists()
+    else:
+        assert target.read_bytes() == TEXT

