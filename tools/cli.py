@@ -5,11 +5,44 @@ Exit codes: 0 done, 1 a check says no, 2 bad input or usage.
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, Optional
 
 import click
 
 from tools.files.errors import UserError, from_os_error
+
+
+def _load_defaults(ctx: click.Context, _: click.Parameter, path: Optional[str]) -> None:
+    if path is None:
+        return
+    try:
+        values = json.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError:
+        raise click.UsageError(f"{path}: no such file; make it with `make`", ctx) from None
+    except ValueError:
+        raise click.UsageError(f"{path}: not JSON; make it again with `make`", ctx) from None
+    if not isinstance(values, dict):
+        raise click.UsageError(f"{path}: not a JSON object; make it again with `make`", ctx)
+    ctx.default_map = values
+
+
+def config_option(command: Any) -> Any:
+    """Add `--config FILE`: options that are not given are read from this JSON object.
+
+    The resolved files of a run (runs/RUN/config/*.json) carry an option's value under its name,
+    so that no recipe repeats what a profile says.
+    """
+    return click.option(
+        "--config",
+        is_eager=True,
+        expose_value=False,
+        callback=_load_defaults,
+        metavar="FILE",
+        help="JSON file with values for options that are not given.",
+    )(command)
+
 
 _DEBUG = click.Option(["--debug"], is_flag=True, help="Show the traceback of an error.")
 

@@ -153,6 +153,34 @@ def run(
     _print(result, as_json, tables.run_table)
 
 
+@main.command(
+    epilog="Example:\n\npython -m tools.score checkpoints --folder runs/R/evaluate "
+    "--parameters runs/R/finetune/parameters.json --baseline runs/R/baseline/scores.json "
+    "--steps runs/R/finetune/adapters/steps.json --output runs/R/evaluate/best.json"
+)
+@click.option("--folder", type=click.Path(exists=True, file_okay=False), required=True)
+@click.option("--parameters", type=_FILE, required=True, help="JSON of parameter counts.")
+@click.option("--baseline", type=_FILE, required=True, help="scores.json of the base model.")
+@click.option("--steps", type=_FILE, required=True, help="steps.json of the adapters.")
+@click.option("--output", type=click.Path(dir_okay=False), required=True, help="best.json.")
+@_PHASE
+@_JSON
+def checkpoints(
+    folder: str,
+    parameters: str,
+    baseline: str,
+    steps: str,
+    output: str,
+    phase: int,
+    as_json: bool,
+) -> None:
+    """Score every checkpoint's answers in FOLDER/K/ and choose the best eligible one."""
+    from tools.scoring import choose, tables
+
+    result = choose.score_checkpoints(folder, parameters, baseline, steps, output, phase)
+    _print(result, as_json, tables.checkpoints_table)
+
+
 def _print(
     result: Dict[str, Any], as_json: bool, as_table: Callable[[Dict[str, Any]], str]
 ) -> None:

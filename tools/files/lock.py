@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Union
 
@@ -39,3 +40,32 @@ def run_lock(folder: Union[str, Path]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def exec_locked(folder: Union[str, Path], command: Sequence[str]) -> None:
+    """Replace this process by `command`, which holds `folder` with all that it starts.
+
+    The lock is an open file that the command and its children inherit: it is free again when the
+    last of them is gone, orphans of a killed one included. Does not return; UserError at once
+    where another command holds the folder.
+    """
+    import fcntl
+
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(
+            "a file stands where a folder is needed", folder, "remove it or choose another path"
+        ) from None
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise UserError(
+            "another command is at work in this folder",
+            folder,
+            "wait until it ends, or choose another folder (another run: RUN=NAME)",
+        ) from None
+    os.set_inheritable(handle, True)
+    os.execvp(command[0], list(command))

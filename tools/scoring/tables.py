@@ -95,6 +95,26 @@ def run_table(scores: Dict[str, Any]) -> str:
     )
 
 
+def checkpoints_table(result: Dict[str, Any]) -> str:
+    """Every checkpoint's scores, the chosen one marked."""
+    words = {True: "yes", False: "no", None: "not known"}
+    rows = [["checkpoint", "step", "F1", "EM", "accuracy", "eligible", "score"]]
+    for row in result["checkpoints"]:
+        chosen = " (chosen)" if row["checkpoint"] == result["checkpoint"] else ""
+        rows.append(
+            [
+                f"{row['checkpoint']}{chosen}",
+                str(row["step"]),
+                _percent(row["f1"]),
+                _percent(row["em"]),
+                f"{100 * row['accuracy']:.2f} %",
+                words[row["eligible"]],
+                f"{row['score']:.6f}",
+            ]
+        )
+    return table(rows)
+
+
 def _share_cells(share: Dict[str, Any]) -> List[str]:
     low, high = (f"{100 * end:.1f}" for end in share["interval"])
     accuracy = _percent(100 * share["accuracy"])

@@ -1,0 +1,184 @@
+# From raw artefacts to a graded submission. `make help` lists the targets.
+#
+# Make is the pipeline: every stage is a file target with its true inputs, so that an edited
+# config remakes what depends on it and nothing else, a second `make all` does nothing, and an
+# interrupted one goes on. Tools write beside their output and rename: a file that is there is whole.
+
+PROFILE ?= smollm2-135m
+BUDGET  ?= quick
+RECIPE  ?= plain
+SEED    ?= 1
+TEAM    ?= team
+RUN     ?= $(PROFILE)-$(BUDGET)
+CARDS   ?=
+MIRROR  ?=
+WEIGHTS_URL ?=
+
+SHELL         := /bin/bash
+.SHELLFLAGS   := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS     += --no-builtin-rules --no-print-directory
+
+PYTHON_SYSTEM ?= python3.11
+PYTHON        := .venv/bin/python
+VENV          := .venv/installed
+M := material/$(PROFILE)
+R := runs/$(RUN)
+C := $(R)/config
+STAGE = $(PYTHON) -m tools.stage --run $(R) --stage
+
+PIPELINE := fetch convert baseline finetune merge evaluate report all submit
+
+.PHONY: help
+help:  ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS MIRROR WEIGHTS_URL\n' \
+	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
+	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
+
+# --- Set-up ------------------------------------------------------------------------------------
+
+.PHONY: setup setup-dev
+setup: $(VENV)  ## .venv from the pinned lock; nothing else touches the system
+setup-dev: .venv/installed-dev
+
+$(VENV): requirements/cpu.txt
+	@command -v $(PYTHON_SYSTEM) >/dev/null || { echo "error: $(PYTHON_SYSTEM) is not on this machine; install Python 3.11 or name it: PYTHON_SYSTEM=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON_SYSTEM) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "error: Python %d.%d was found, the lock is for 3.11; name another one: PYTHON_SYSTEM=/path/to/python3.11" % v)' || exit 2
+	$(PYTHON_SYSTEM) -m venv .venv
+	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile --progress-bar on -r requirements/cpu.txt
+	@touch $@
+
+.venv/installed-dev: requirements/dev.txt $(VENV)
+	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps -q -r requirements/dev.txt
+	@touch $@
+
+# --- The pipeline ------------------------------------------------------------------------------
+# Two makes on one run would write into each other's files: the second is refused. The lock is
+# an open file, inherited by all that runs below it, and gone when the last of them is.
+
+ifndef PIPELINE_LOCKED
+
+.PHONY: $(PIPELINE)
+$(PIPELINE): | $(VENV)
+	+@$(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,$(PYTHON) -m tools.lock $(R) --) $(MAKE) $@ PIPELINE_LOCKED=1
+
+else
+
+FORCE:
+.PHONY: $(PIPELINE) FORCE
+
+fetch: $(M)/fetched.json  ## material/: the profile's artefacts, resumed and verified
+convert: $(R)/base/model.ckpt $(R)/records/train.mindrecord $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
+baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and arithmetic accuracy
+finetune: $(R)/finetune/run.json  ## LoRA checkpoints at even intervals, logs, loss curve
+merge: $(R)/merged/done  ## whole merged checkpoints
+evaluate: $(R)/evaluate/best.json  ## every checkpoint's scores; the best eligible one
+report: $(R)/report/report.md  ## report.md and report.html, from the scores alone
+all: report  ## everything above
+	@echo "$(R)/report/report.md"
+submit: submission/$(TEAM).zip  ## all, then submission/TEAM/ and TEAM.zip, checked
+
+# What the command line says; the file changes only when that changes.
+$(C)/variables: FORCE
+	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
+	@printf '%s\n' '$(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS)' | cmp -s - $@ || printf '%s\n' '$(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS)' > $@
+
+# One small file a subject, rewritten only when its content changes: then what needs it is remade.
+SLICES := profile model tokenizer corpus records prompts evaluation
+$(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
+	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') --output $(C)
+	@touch $@
+$(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: $(C)/resolved ;
+
+# Where the model and its vocabulary come from decides what they are made of.
+profile_value = $(shell sed -n '/^$(1):/,/^[a-z]/s/^  $(2): *\([^ ]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
+SOURCE         := $(call profile_value,model,source)
+TOKENIZER_KIND := $(call profile_value,tokenizer,kind)
+ARTEFACT       := $(if $(filter seed,$(SOURCE)),,$(M)/$(call profile_value,model,file))
+has_artefact    = $(shell grep -qs '^artifacts:.*[[ ]$(1)[],]' configs/$(PROFILE)/profile.yaml && echo yes)
+TRAIN_JSON     := $(if $(call has_artefact,contest-train),$(M)/train.json)
+READING        := $(if $(call has_artefact,squad-dev),$(M)/dev-v1.1.json,material/embedded/reading.json)
+
+$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml) | $(C)/resolved
+	$(STAGE) fetch -- $(PYTHON) -m tools.fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)'
+# Right files keep their time, so that a fetch that changed nothing remakes nothing.
+$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(READING) $(M)/tokenizer.model)): $(M)/fetched.json ;
+
+$(R)/base/model.ckpt: $(C)/model.json $(ARTEFACT)
+	$(STAGE) convert-weights -- $(PYTHON) -m tools.convert weights --config $< --material $(M) --output $@
+
+$(R)/corpus/corpus.json: $(C)/corpus.json $(TRAIN_JSON)
+	$(STAGE) convert-math -- $(PYTHON) -m tools.convert math --config $< $(if $(TRAIN_JSON),--input $(TRAIN_JSON)) --folder $(R)/corpus
+
+ifeq ($(TOKENIZER_KIND),gguf)
+TOKENIZER := $(R)/base/tokenizer.json
+$(TOKENIZER): $(C)/tokenizer.json $(ARTEFACT)
+	$(STAGE) convert-tokenizer -- $(PYTHON) -m tools.convert tokenizer --gguf $(ARTEFACT) --output $@
+else ifeq ($(TOKENIZER_KIND),sentencepiece)
+TOKENIZER := $(R)/base/tokenizer.model
+$(TOKENIZER): $(C)/tokenizer.json $(R)/corpus/corpus.json material/embedded/reading.json
+	$(STAGE) convert-tokenizer -- $(PYTHON) -m tools.convert tokenizer --config $< --train $(R)/corpus/train.jsonl --text material/embedded/reading.json --output $@
+else
+TOKENIZER := $(R)/base/tokenizer.model
+$(TOKENIZER): $(C)/tokenizer.json $(M)/tokenizer.model
+	@mkdir -p $(@D) && cp $(M)/tokenizer.model $@.partial && mv $@.partial $@
+endif
+
+$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json | $(R)/base/model.ckpt
+	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --output $@
+
+$(R)/prompts/squad.jsonl: $(C)/prompts.json $(READING)
+	$(STAGE) convert-squad -- $(PYTHON) -m tools.convert squad --config $< --input $(READING) --output $@
+$(R)/prompts/math.jsonl: $(C)/records.json $(R)/corpus/corpus.json
+	$(STAGE) convert-prompts -- $(PYTHON) -m tools.convert prompts --config $< --input $(R)/corpus/test.jsonl --output $@
+
+PROMPTS := $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl
+GENERATE = $(PYTHON) -m tools.generate --config $(C)/evaluation.json $(PROMPTS:%=--prompts %)
+
+$(R)/baseline/math.jsonl: $(C)/evaluation.json $(R)/base/model.ckpt $(TOKENIZER) $(PROMPTS)
+	$(STAGE) baseline -- $(GENERATE) --model $(R)/base --output-folder $(@D)
+	@touch $@
+$(R)/baseline/scores.json: $(R)/baseline/math.jsonl configs/contest.yaml
+	@$(PYTHON) -m tools.score run --squad $(@D)/squad.jsonl --math $< --parameters $(R)/base/parameters.json --output $@
+
+$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(R)/base/model.ckpt $(R)/records/train.mindrecord
+	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D)
+
+$(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
+	$(STAGE) merge -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D)
+	@touch $@
+
+$(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done $(PROMPTS)
+	$(STAGE) evaluate -- $(GENERATE) $$(printf -- '--model %s ' $(R)/merged/*/) --output-folder $(@D)
+	@touch $@
+$(R)/evaluate/best.json: $(R)/evaluate/generated $(R)/baseline/scores.json configs/contest.yaml
+	@$(PYTHON) -m tools.score checkpoints --folder $(@D) --parameters $(R)/finetune/parameters.json --baseline $(R)/baseline/scores.json --steps $(R)/finetune/adapters/steps.json --output $@
+
+$(R)/report/report.md: $(R)/evaluate/best.json $(R)/baseline/scores.json $(R)/finetune/run.json submission/report.md.j2
+	$(STAGE) report -- $(PYTHON) -m tools.report --run $(R) --output $(@D)
+
+submission/$(TEAM).zip: $(R)/report/report.md
+	$(STAGE) submit -- $(PYTHON) -m tools.submit --run $(R) --team '$(TEAM)' --output submission $(if $(WEIGHTS_URL),--weights-url '$(WEIGHTS_URL)')
+	@$(PYTHON) -m tools.check submission $@
+
+endif
+
+# --- Checks ------------------------------------------------------------------------------------
+
+.PHONY: test test-slow lint
+test: .venv/installed-dev  ## unit tests, about two minutes
+	$(PYTHON) -m pytest
+test-slow: .venv/installed-dev  ## real training, decoding and whole pipelines
+	$(PYTHON) -m pytest -m slow
+lint: .venv/installed-dev  ## ruff, file checks, configs
+	$(PYTHON) -m pre_commit run --all-files
+
+.PHONY: clean distclean
+clean:  ## remove the runs and submissions
+	rm -rf runs submission/*/ submission/*.zip
+distclean: clean  ## remove also what was fetched and installed
+	find material -mindepth 1 -maxdepth 1 -type d ! -name embedded -exec rm -rf {} +
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

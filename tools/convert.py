@@ -1,0 +1,283 @@
+"""Convert what was fetched into what training and evaluation read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import click
+
+from tools.cli import Group, config_option
+from tools.records.prompts import PROBLEM_FRAMES
+
+_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
+_OUT = click.Path(dir_okay=False, path_type=Path)
+_PROMPT = click.option(
+    "--prompt",
+    type=click.Choice(PROBLEM_FRAMES),
+    default="alpaca",
+    show_default=True,
+    help="Frame around each problem.",
+)
+_EPILOG = """
+Example:
+
+  python -m tools.convert math --input train.json --output rows.jsonl
+
+  python -m tools.convert COMMAND --help
+"""
+_MATH = """
+Example:
+
+  python -m tools.convert math --input train.json --output rows.jsonl
+
+  python -m tools.convert math --folder corpus --train 2000 --test 200
+"""
+_RECORDS = """
+Example:
+
+  python -m tools.convert records --input train.jsonl --seq-length 256
+    --tokenizer tokenizer.model --output train.mindrecord
+"""
+_SQUAD = """
+Example:
+
+  python -m tools.convert squad --input dev-v1.1.json --output squad.jsonl
+"""
+_PROMPTS = """
+Example:
+
+  python -m tools.convert prompts --input test.jsonl --output math.jsonl
+"""
+_TOKENIZER = """
+Example:
+
+  python -m tools.convert tokenizer --gguf FILE --output tokenizer.json
+
+  python -m tools.convert tokenizer --train train.jsonl --vocab-size 640
+    --output tokenizer.model
+"""
+
+
+_WEIGHTS = """
+Example:
+
+  python -m tools.convert weights --config runs/R/config/model.json
+    --material material/smollm2-135m --output runs/R/base/model.ckpt
+"""
+_CONFIG = """
+Example:
+
+  python -m tools.convert config --profile tiny --output runs/R/config
+"""
+
+
+class Weights(click.ParamType):
+    """Proportions by kind, `add=3,root=1`; in a --config file an object."""
+
+    name = "kind=n,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Dict[str, int]:
+        if not isinstance(value, dict):
+            value = dict(part.partition("=")[::2] for part in str(value).split(","))
+        for kind, number in value.items():
+            if kind not in KINDS:
+                self.fail(f"{kind!r} is no kind; there are {', '.join(KINDS)}", param, ctx)
+            if not str(number).isascii() or not str(number).isdigit() or len(str(number)) > 9:
+                self.fail(f"{kind}={number} is no whole number from 0", param, ctx)
+        return {kind: int(number) for kind, number in value.items()}
+
+
+@click.group(cls=Group, epilog=_EPILOG)
+def main() -> None:
+    """Convert what was fetched into what training and evaluation read."""
+
+
+@main.command(epilog=_MATH)
+@config_option
+@config_option
+@click.option("--input", "source", type=_IN, help="train.json; without it, rows are generated.")
+@click.option("--output", type=_OUT, help="Convert all rows into this one file.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Instead: train.jsonl, valid.jsonl, test.jsonl and corpus.json in this folder.",
+)
+@click.option("--train", type=click.IntRange(1), help="Training rows  [default: all the source's]")
+@click.option("--valid", type=click.IntRange(0), default=1000, show_default=True, help="Rows.")
+@click.option("--test", type=click.IntRange(0), default=1000, show_default=True, help="Rows.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of draw and split.")
+@click.option("--weights", type=Weights(), help="Mix of a corpus  [default: as in the source]")
+@click.option("--strict", is_flag=True, help="A row that fits no kind is an error.")
+def math(
+    source: Optional[Path],
+    output: Optional[Path],
+    folder: Optional[Path],
+    train: Optional[int],
+    valid: int,
+    test: int,
+    seed: int,
+    weights: Optional[Dict[str, int]],
+    strict: bool,
+) -> None:
+    """Arithmetic problems: one file of rows, or a corpus split by problem.
+
+    Rows that fit no kind are kept apart in a file of misfits, with line and reason.
+    """
+    if (output is None) == (folder is None):
+        raise click.UsageError("name either --output or --folder")
+    if output is not None and source is None:
+        raise click.UsageError("--output needs --input")
+    from tools.corpus.build import build_corpus, convert_rows
+
+    if output is not None:
+        summary = convert_rows(source, output, strict)
+    else:
+        summary = build_corpus(folder, source, train, valid, test, seed, strict, weights)
+    parts = [f"{count} {name}" for name, count in summary.get("splits", {}).items()]
+    parts += [f"{summary['rows']} rows read", f"{summary['misfits']['count']} misfits"]
+    click.echo(f"{output or folder}: {', '.join(parts)}")
+
+
+@main.command(epilog=_RECORDS)
+@config_option
+@config_option
+@click.option("--input", "rows", type=_IN, required=True, help="Rows of the corpus, JSON lines.")
+@click.option("--tokenizer", type=_IN, required=True, help="Of any kind; its content tells.")
+@click.option("--seq-length", type=click.IntRange(1), required=True, help="Tokens the model sees.")
+@click.option("--output", type=_OUT, required=True, help="MindRecord; .db and .json go beside it.")
+@_PROMPT
+@click.option("--model", type=_IN, help="model.json to take the special ids from.")
+@click.option("--bos-id", type=click.IntRange(0), help="Begin id, only noted: rows have no BOS.")
+@click.option("--eos-id", type=click.IntRange(0), help="End id; stands after every answer.")
+@click.option("--pad-id", type=click.IntRange(0), help="Padding id.")
+@click.option("--strict", is_flag=True, help="An over-long row is an error, not left out.")
+def records(
+    rows: Path,
+    tokenizer: Path,
+    seq_length: int,
+    output: Path,
+    prompt: str,
+    model: Optional[Path],
+    bos_id: Optional[int],
+    eos_id: Optional[int],
+    pad_id: Optional[int],
+    strict: bool,
+) -> None:
+    """Training examples as a MindRecord file: loss on the answer and EOS only.
+
+    Rows keep their order; over-long ones are counted and left out, never cut.
+    """
+    from tools.records.mindrecord import RecordSettings, write_records
+    from tools.records.tokenizers import SpecialIds
+
+    ids = SpecialIds(bos_id, eos_id, pad_id)
+    settings = RecordSettings(seq_length, prompt, ids, model, strict)
+    summary = write_records(rows, tokenizer, output, settings)
+    click.echo(
+        f"{output}: {summary['rows']} rows, {summary['left_out']} over-long left out, "
+        f"{summary['tokens']} tokens, {100 * summary['used']:.1f} % of positions used"
+    )
+
+
+@main.command(epilog=_SQUAD)
+@config_option
+@config_option
+@click.option("--input", "source", type=_IN, required=True, help="File in the SQuAD 1.1 format.")
+@click.option("--output", type=_OUT, required=True, help="Prompt rows, JSON lines.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many questions.")
+def squad(source: Path, output: Path, limit: Optional[int]) -> None:
+    """Prompts for reading: the first question of each paragraph, in the organisers' frame."""
+    from tools.records.prompt_files import write_squad_prompts
+
+    count = write_squad_prompts(source, output, limit)
+    click.echo(f"{output}: {count} prompts")
+
+
+@main.command(epilog=_PROMPTS)
+@config_option
+@config_option
+@click.option("--input", "rows", type=_IN, required=True, help="Rows of the corpus, JSON lines.")
+@click.option("--output", type=_OUT, required=True, help="Prompt rows, JSON lines.")
+@_PROMPT
+def prompts(rows: Path, output: Path, prompt: str) -> None:
+    """Prompts for arithmetic: the same text that training puts before the answer."""
+    from tools.records.prompt_files import write_math_prompts
+
+    count = write_math_prompts(rows, output, prompt)
+    click.echo(f"{output}: {count} prompts")
+
+
+@main.command(epilog=_TOKENIZER)
+@config_option
+@config_option
+@click.option("--gguf", type=_IN, help="Take the vocabulary of this GGUF file.")
+@click.option("--train", "rows", type=_IN, help="Train a SentencePiece model on these rows.")
+@click.option("--text", "reading", type=_IN, help="Train on this SQuAD file as well.")
+@click.option("--vocab-size", type=click.IntRange(1, 65536), help="Pieces; goes with --train.")
+@_PROMPT
+@click.option("--output", type=_OUT, required=True, help="tokenizer.json or tokenizer.model.")
+def tokenizer(
+    gguf: Optional[Path],
+    rows: Optional[Path],
+    reading: Optional[Path],
+    vocab_size: Optional[int],
+    prompt: str,
+    output: Path,
+) -> None:
+    """A tokenizer: taken from a GGUF file, or trained on the corpus."""
+    if (gguf is None) == (rows is None):
+        raise click.UsageError("name either --gguf or --train")
+    if (rows is None) != (vocab_size is None) or (reading and rows is None):
+        raise click.UsageError("--vocab-size and --text go with --train, which needs --vocab-size")
+    if gguf is not None:
+        from tools.files.atomic import write_text
+        from tools.llama.gguf import open_gguf, tokenizer_json
+
+        write_text(output, tokenizer_json(open_gguf(gguf), str(gguf)))
+        click.echo(f"{output}: taken from {gguf}")
+    else:
+        from tools.records.vocabulary import train_tokenizer
+
+        summary = train_tokenizer(rows, output, vocab_size, prompt, reading)
+        click.echo(f"{output}: {vocab_size} pieces from {summary['texts']} texts")
+
+
+@main.command(epilog=_WEIGHTS)
+@click.option("--config", type=_IN, required=True, help="model.json as the profile resolves.")
+@click.option(
+    "--material",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of the fetched artefacts.",
+)
+@click.option("--output", type=_OUT, required=True, help="Checkpoint; model.json goes beside it.")
+def weights(config: Path, material: Path, output: Path) -> None:
+    """Base weights: GGUF (or a seed) to a MindFormers checkpoint."""
+    from tools.llama.base import convert_weights
+
+    done = convert_weights(config, material, output)
+    click.echo(f"{output}: {done['parameters']:,} parameters from {done['source']}")
+
+
+@main.command(epilog=_CONFIG)
+@click.option("--profile", required=True, help="Folder under configs/.")
+@click.option("--budget", default="quick", show_default=True, help="quick or full.")
+@click.option("--recipe", default="plain", show_default=True, help="File under configs/recipes/.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of draw and training.")
+@click.option("--cards", type=click.IntRange(1), help="Workers  [default: the profile's]")
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True)
+def config(
+    profile: str, budget: str, recipe: str, seed: int, cards: Optional[int], output: Path
+) -> None:
+    """A profile and a budget, resolved into one small file a subject."""
+    from tools.settings.resolve import resolve
+
+    changed = [
+        name for name, new in resolve(output, profile, budget, recipe, seed, cards).items() if new
+    ]
+    click.echo(f"{output}: {', '.join(changed) + ' changed' if changed else 'as before'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""LoRA algebra: which matrices are adapted, how many parameters that is, and the merge.
+
+W' = W + (alpha / rank) · B · A, with A of (rank, in) and B of (out, rank): Hu et al., 2021,
+arXiv 2106.09685. MindFormers' stock merge takes a scaling of 1 unless it is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+
+from tools.files.errors import UserError
+from tools.llama.checkpoint import Checkpoint, write_checkpoint
+from tools.llama.names import LORA_A, LORA_B, lora_part
+from tools.llama.shape import LlamaShape
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """`pet_config` of a MindFormers YAML: rank, alpha and the regex of the adapted modules."""
+
+    rank: int
+    alpha: float
+    targets: str
+
+    @property
+    def scaling(self) -> float:
+        return self.alpha / self.rank
+
+    @classmethod
+    def from_pet_config(cls, pet: Mapping[str, Any], where: str) -> LoraConfig:
+        """Read `lora_rank`, `lora_alpha` and `target_modules`; UserError where they are unfit."""
+        try:
+            config = cls(int(pet["lora_rank"]), float(pet["lora_alpha"]), pet["target_modules"])
+            re.compile(config.targets)
+        except (KeyError, TypeError, ValueError, re.error) as error:
+            raise UserError(
+                f"pet_config is not a LoRA config ({error})",
+                where,
+                "give lora_rank, lora_alpha and target_modules",
+            ) from error
+        if config.rank < 1 or config.alpha <= 0:
+            raise UserError("lora_rank and lora_alpha must be positive", where, "correct them")
+        return config
+
+
+def adapter_parameters(shape: LlamaShape, lora: LoraConfig) -> dict[str, tuple[int, int]]:
+    """Name → shape of every LoRA parameter that training will create.
+
+    A module is adapted where the regex matches its whole name, as mindpet does it.
+    """
+    pattern = re.compile(lora.targets)
+    found: dict[str, tuple[int, int]] = {}
+    for name, dims in shape.parameters().items():
+        module = name[: -len(".weight")] if name.endswith(".weight") else name
+        if len(dims) == 2 and module.startswith("model.layers.") and pattern.fullmatch(module):
+            found[module + LORA_A] = (lora.rank, dims[1])
+            found[module + LORA_B] = (dims[0], lora.rank)
+    return found
+
+
+def count(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """The number of elements in all of `shapes`."""
+    return sum(int(np.prod(dims, dtype=np.int64)) for dims in shapes.values())
+
+
+def check_adapter(adapter: Checkpoint, shape: LlamaShape, lora: LoraConfig) -> None:
+    """UserError, naming the first tensor, unless `adapter` is exactly what `lora` trains."""
+    expected = adapter_parameters(shape, lora)
+    if not expected:
+        raise UserError(
+            f"target_modules {lora.targets!r} matches no module", adapter.path, "correct the regex"
+        )
+    found = {name: entry.shape for name, entry in adapter.entries.items() if lora_part(name)}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise UserError(
+                f"{name} is {found.get(name, 'missing')}, the config makes it "
+                f"{expected.get(name, 'absent')}",
+                adapter.path,
+                "merge with the config that trained this adapter",
+            )
+
+
+def merged_tensors(
+    base: Checkpoint, adapter: Checkpoint, shape: LlamaShape, lora: LoraConfig
+) -> Iterator[tuple[str, np.ndarray, str]]:
+    """(`name`, array, storage type) of the merged model, one tensor at a time, in base's order.
+
+    The sum is taken in float32 and cast once to the base's type. Raises UserError where the
+    adapter does not fit the config, or base and shape differ.
+    """
+    check_adapter(adapter, shape, lora)
+    wanted = shape.parameters()
+    for name in wanted:
+        if name not in base or base.entries[name].shape != wanted[name]:
+            found = base.entries[name].shape if name in base else "missing"
+            raise UserError(
+                f"{name} is {found}, the config makes it {wanted[name]}",
+                base.path,
+                "give the base checkpoint that the adapter was trained on",
+            )
+    adapted = {part[0] for part in map(lora_part, adapter.names()) if part}
+    for name in wanted:
+        weight = base.read(name)
+        module = name[: -len(".weight")]
+        if module in adapted:
+            b = adapter.read(module + LORA_B).astype(np.float32)
+            a = adapter.read(module + LORA_A).astype(np.float32)
+            weight = weight.astype(np.float32) + np.float32(lora.scaling) * (b @ a)
+            if not np.isfinite(weight).all():
+                raise UserError(
+                    f"{name} holds NaN or infinity after the merge",
+                    adapter.path,
+                    "merge an earlier checkpoint",
+                )
+        yield name, weight, base.entries[name].type_name
+
+
+def merge(
+    base: Union[str, Path],
+    adapter: Union[str, Path],
+    output: Union[str, Path],
+    shape: LlamaShape,
+    lora: LoraConfig,
+) -> None:
+    """Write base + scaling · B · A to `output`, names as in the base, whole or not at all."""
+    write_checkpoint(output, merged_tensors(Checkpoint(base), Checkpoint(adapter), shape, lora))

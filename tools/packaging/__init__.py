@@ -1,0 +1,1 @@
+"""What leaves a run: its stages' records, its report, its submission, and their checks."""

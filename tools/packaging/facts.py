@@ -1,0 +1,244 @@
+"""Everything that a report says, read from the files of a run and from nowhere else."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+import yaml
+
+from tools.corpus.rows import unframed
+from tools.files.errors import UserError
+from tools.files.hashing import content_of
+from tools.scoring.arithmetic import judge
+from tools.scoring.contest import is_eligible
+from tools.scoring.rows import read_predictions
+from tools.scoring.scores import read_scores
+from tools.settings.contest import Contest, ReadingScore, read_contest
+
+EXAMPLES = 5
+
+
+class Step(NamedTuple):
+    """A line of loss.csv; seconds is the wall time of the step."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    seconds: float
+
+
+class Checkpoint(NamedTuple):
+    """One of the evaluated checkpoints with its scores.json."""
+
+    number: int
+    step: Optional[int]
+    scores: Dict[str, Any]
+
+
+class Example(NamedTuple):
+    """One answer of the best checkpoint beside its reference."""
+
+    kind: str
+    problem: str
+    answer: str
+    reference: str
+
+
+class Facts(NamedTuple):
+    """What was measured in one run.
+
+    before, after  scores.json of the base model and of the best checkpoint.
+    minimum        F1 and EM that an eligible model reaches: the share of `before`.
+    eligible       whether `after` reaches it.
+    contest_model  whether the model and the number of questions are the contest's own.
+    hashes         (what, file below the run, sha256).
+    """
+
+    run: str
+    profile: Dict[str, Any]
+    rules: Contest
+    before: Dict[str, Any]
+    after: Dict[str, Any]
+    minimum: ReadingScore
+    eligible: bool
+    contest_model: bool
+    best: int
+    checkpoints: List[Checkpoint]
+    parameters: Dict[str, int]
+    steps: List[Step]
+    corpus: Dict[str, Any]
+    config: Dict[str, Any]
+    evaluation: Dict[str, Any]
+    right: List[Example]
+    wrong: List[Example]
+    stages: List[Dict[str, Any]]
+    hashes: List[Tuple[str, str, str]]
+
+
+def gather(run: Path) -> Facts:
+    """Read a run. Raises UserError naming the file that is missing or not of its form."""
+    if not run.is_dir():
+        raise UserError("no such run", run, "choose RUN, or make one: make all")
+    rules = read_contest()
+    profile = _read(run, "config/profile.json")
+    before = read_scores(_there(run, "baseline/scores.json"))
+    checkpoints = _checkpoints(run)
+    chosen = _read(run, "evaluate/best.json")
+    best = _number(chosen, "checkpoint", run / "evaluate/best.json")
+    after = {item.number: item.scores for item in checkpoints}.get(best)
+    if after is None:
+        what = f"checkpoint {best} was not evaluated"
+        raise UserError(what, run / "evaluate/best.json", "evaluate again (make evaluate)")
+    parameters = _read(run, "finetune/parameters.json")
+    for key in ("trained", "total", "denominator"):
+        _number(parameters, key, run / "finetune/parameters.json")
+    minimum = rules.squad.share_of(
+        ReadingScore(f1=before["squad"]["f1"], em=before["squad"]["em"]),
+    )
+    eligible = is_eligible(after["squad"]["f1"], after["squad"]["em"], minimum)
+    right, wrong = _examples(run, best, rules)
+    return Facts(
+        run=run.resolve().name,
+        profile=profile,
+        rules=rules,
+        before=before,
+        after=after,
+        minimum=minimum,
+        eligible=eligible,
+        contest_model=parameters["denominator"] == rules.denominator
+        and after["squad"]["count"] == rules.squad.questions,
+        best=best,
+        checkpoints=checkpoints,
+        parameters=parameters,
+        steps=read_losses(_there(run, "finetune/loss.csv")),
+        corpus=_read(run, "corpus/corpus.json"),
+        config=_read(run, "config/finetune.yaml", yaml.safe_load),
+        evaluation=_read(run, "config/evaluation.json"),
+        right=right,
+        wrong=wrong,
+        stages=_stages(run),
+        hashes=_hashes(run, best, chosen),
+    )
+
+
+def read_losses(path: Path) -> List[Step]:
+    """Read loss.csv (step,loss,learning_rate,seconds); UserError with file:line, and if empty."""
+    steps = []
+    with path.open(encoding="utf-8", newline="") as handle:
+        try:
+            for row in csv.DictReader(handle):
+                step = Step(
+                    int(row["step"]), *(float(row[name]) for name in Step._fields if name != "step")
+                )
+                if not all(map(math.isfinite, step)):
+                    raise ValueError
+                steps.append(step)
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            where = f"{path}:{len(steps) + 2}"
+            what = f"not a row of {','.join(Step._fields)}"
+            raise UserError(what, where, "fine-tune again (make finetune)") from error
+    if not steps:
+        raise UserError("holds no step", path, "fine-tune again (make finetune)")
+    return steps
+
+
+def _checkpoints(run: Path) -> List[Checkpoint]:
+    numbers = sorted(
+        int(path.parent.name)
+        for path in run.glob("evaluate/*/scores.json")
+        if path.parent.name.isdecimal()
+    )
+    if not numbers:
+        raise UserError("no checkpoint was evaluated", run / "evaluate", "make evaluate")
+    steps = _read(run, "finetune/adapters/steps.json").get("steps")
+    steps = steps if isinstance(steps, list) else []
+    return [
+        Checkpoint(
+            number,
+            steps[number - 1] if 0 < number <= len(steps) else None,
+            read_scores(run / "evaluate" / str(number) / "scores.json"),
+        )
+        for number in numbers
+    ]
+
+
+def _examples(run: Path, best: int, rules: Contest) -> Tuple[List[Example], List[Example]]:
+    """Up to five right and five wrong answers: the first of each kind, then the second, …"""
+    rows = read_predictions(_there(run, f"evaluate/{best}/math.jsonl"))
+    found: Dict[bool, Dict[str, List[Example]]] = {True: {}, False: {}}
+    for row in rows:
+        right = judge(row, rules.arithmetic).right[rules.arithmetic.judge]
+        example = Example(row.kind, unframed(row.prompt), row.prediction, row.reference)
+        found[right].setdefault(row.kind, []).append(example)
+    return _spread(found[True]), _spread(found[False])
+
+
+def _spread(by_kind: Dict[str, List[Example]]) -> List[Example]:
+    ranked = [
+        (place, index, example)
+        for index, examples in enumerate(by_kind.values())
+        for place, example in enumerate(examples[:EXAMPLES])
+    ]
+    return [example for *_, example in sorted(ranked, key=lambda item: item[:2])[:EXAMPLES]]
+
+
+def _stages(run: Path) -> List[Dict[str, Any]]:
+    """The stages' records in the order in which they were finished."""
+    paths = sorted((run / "stages").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    records = [_read(run, f"stages/{path.name}") for path in paths]
+    for path, record in zip(paths, records):
+        for key in ("seconds", "peak_memory_mb"):
+            if not isinstance(record.get(key), (int, float)):
+                raise UserError(f'"{key}" is not a number', path, "make the stage again")
+    return records
+
+
+def _hashes(run: Path, best: int, chosen: Dict[str, Any]) -> List[Tuple[str, str, str]]:
+    files = [
+        ("base weights", "base/model.ckpt"),
+        ("fine-tuning config", "config/finetune.yaml"),
+        ("training rows", "corpus/train.jsonl"),
+        ("test rows", "corpus/test.jsonl"),
+        ("training records", "records/train.mindrecord"),
+        ("best adapter", f"finetune/adapters/{best}.ckpt"),
+    ]
+    found = [(what, name, content_of(run / name).sha256) for what, name in files if _is(run, name)]
+    merged = f"merged/{best}/model.ckpt"
+    digest = chosen.get("model_sha256")
+    # Evaluation has hashed what it decoded with: the largest file is not read once more.
+    if not isinstance(digest, str) and _is(run, merged):
+        digest = content_of(run / merged).sha256
+    return [*found, ("best merged model", merged, str(digest))] if digest else found
+
+
+def _is(run: Path, name: str) -> bool:
+    return (run / name).is_file()
+
+
+def _there(run: Path, name: str) -> Path:
+    if not _is(run, name):
+        stage = name.partition("/")[0]
+        raise UserError("no such file", run / name, f"make the stages up to {stage} (make all)")
+    return run / name
+
+
+def _read(run: Path, name: str, parse: Callable[[str], Any] = json.loads) -> Dict[str, Any]:
+    path = _there(run, name)
+    try:
+        value = parse(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UserError("damaged", path, "remove it and run the same command again") from error
+    if not isinstance(value, dict):
+        raise UserError("not an object", path, "remove it and run the same command again")
+    return value
+
+
+def _number(values: Dict[str, Any], key: str, path: Path) -> int:
+    value = values.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UserError(f'"{key}" is not a whole number', path, "make its stage again")
+    return value

@@ -1,0 +1,152 @@
+"""Where things stand in a submission, and from where in the run and the project they come."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from tools.files.errors import UserError
+from tools.packaging.provenance import ROOT, run_git
+
+MANIFEST = "MANIFEST.json"
+WEIGHTS = "weights/model.ckpt"
+LINK = "weights/weights.json"
+FINETUNE = "configs/finetune.yaml"
+PROFILE = "configs/profile.json"
+BEST = "scores/best.json"
+WORKER_LOG = "logs/training/worker_{rank}.log"
+SQUAD_LOGS = {"baseline": "logs/squad/baseline.log", "best": "logs/squad/best.log"}
+SCORES = "scores/{name}.json"
+FIGURES = ("loss.png", "accuracy.png", "checkpoints.png")
+
+# Letters, digits and Chinese characters: a name that is safe as a file's everywhere.
+_TEAM = re.compile(
+    r"[A-Za-z0-9_\u3400-\u4dbf\u4e00-\u9fff][A-Za-z0-9_\u3400-\u4dbf\u4e00-\u9fff-]*"
+)
+_LONGEST_TEAM = 64
+
+# What the project needs to run from data to inference, as paths in its checkout.
+_SOURCE = (
+    "Dockerfile",
+    "Makefile",
+    "README.md",
+    "README.zh-CN.md",
+    "configs",
+    "material/README.md",
+    "material/embedded",
+    "pyproject.toml",
+    "requirements",
+    "submission/README.md",
+    "submission/report.html.j2",
+    "submission/report.md.j2",
+    "tools",
+)
+
+# The parts that configs/contest.yaml names, as the files that make them up.
+PARTS: Dict[str, Tuple[str, ...]] = {
+    "report": (
+        "report/report.md",
+        "report/report.html",
+        *(f"report/{name}" for name in FIGURES),
+    ),
+    "training_log": (WORKER_LOG.format(rank=0), "training/loss.csv"),
+    "training_config": (FINETUNE, PROFILE),
+    "source": (
+        "source/Dockerfile",
+        "source/Makefile",
+        "source/configs/contest.yaml",
+        "source/pyproject.toml",
+        "source/requirements/cpu.txt",
+        "source/tools/finetune.py",
+        "source/tools/generate.py",
+    ),
+    "squad_log": tuple(SQUAD_LOGS.values()),
+}
+# What we hand in beyond that, so that `tools.grade` can measure again.
+OURS = (
+    BEST,
+    SCORES.format(name="baseline"),
+    "adapter/adapter.ckpt",
+    "predictions/baseline-math.jsonl",
+    "predictions/best-math.jsonl",
+    "training/parameters.json",
+    "training/run.json",
+    "weights/model.json",
+)
+
+
+def check_team(name: str) -> str:
+    """Give `name` back if it can name a submission; else UserError."""
+    if not _TEAM.fullmatch(name) or len(name) > _LONGEST_TEAM:
+        raise UserError(
+            f"{name!r} cannot name a submission",
+            "TEAM",
+            f"use letters, digits, Chinese characters, - and _, at most {_LONGEST_TEAM}",
+        )
+    return name
+
+
+def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
+    """Path in the submission -> file of the run, all that is copied as it is, weights aside.
+
+    Raises UserError naming every file that the run lacks.
+    """
+    evaluate, finetune = run / "evaluate", run / "finetune"
+    files = {f"report/{name}": run / "report" / name for name in ("report.md", "report.html")}
+    files.update({f"report/{name}": run / "report" / name for name in FIGURES})
+    files.update({f"configs/{path.name}": path for path in _below(run / "config")})
+    files.update({f"stages/{path.name}": path for path in _below(run / "stages")})
+    for path in _below(finetune / "logs"):
+        # MindFormers leaves some logs empty; a worker's may not be.
+        if path.stat().st_size or path.name.startswith("worker_"):
+            files[f"logs/training/{path.relative_to(finetune / 'logs').as_posix()}"] = path
+    for name in ("loss.csv", "parameters.json", "run.json"):
+        files[f"training/{name}"] = finetune / name
+    files["adapter/adapter.ckpt"] = finetune / "adapters" / f"{best}.ckpt"
+    files[SCORES.format(name="baseline")] = run / "baseline" / "scores.json"
+    for number in checkpoints:
+        files[SCORES.format(name=number)] = evaluate / str(number) / "scores.json"
+    files[BEST] = evaluate / "best.json"
+    files["predictions/baseline-math.jsonl"] = run / "baseline" / "math.jsonl"
+    files["predictions/best-math.jsonl"] = evaluate / str(best) / "math.jsonl"
+    merged = run / "merged" / str(best)
+    files["weights/model.json"] = merged / "model.json"
+    files.update({f"weights/{path.name}": path for path in _below(merged, "tokenizer.*")})
+    required = [WORKER_LOG.format(rank=0), FINETUNE, PROFILE]
+    missing = [name for name in required if name not in files]
+    missing += [str(path.relative_to(run)) for path in files.values() if not path.is_file()]
+    if missing:
+        what = f"the run lacks {', '.join(missing)}"
+        raise UserError(what, run, "make the stages before (make report)")
+    return files
+
+
+def source_files(root: Path = ROOT) -> Dict[str, Path]:
+    """Path in the submission -> file of the project: those that git tracks, as they are now.
+
+    Outside of a checkout of its own the files are walked, caches left out.
+    """
+    listed: Optional[str] = None
+    if (root / ".git").exists():
+        listed = run_git(["git", "ls-files", "-z", "--", *_SOURCE], root)
+    names = [name for name in (listed or "").split("\0") if (root / name).is_file()] or [
+        path.relative_to(root).as_posix()
+        for top in _SOURCE
+        for path in ([root / top] if (root / top).is_file() else _below(root / top))
+    ]
+    ignored = {"__pycache__", ".ruff_cache", ".pytest_cache"}
+    return {
+        f"source/{name}": root / name
+        for name in names
+        if not ignored & set(name.split("/")) and not name.endswith(".pyc")
+    }
+
+
+def _below(folder: Path, pattern: str = "*") -> List[Path]:
+    """The plain files below `folder`, sorted; hidden ones are nobody's output."""
+    return sorted(
+        path
+        for path in folder.rglob(pattern)
+        if path.is_file() and not path.name.startswith(".") and not path.is_symlink()
+    )

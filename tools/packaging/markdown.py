@@ -1,0 +1,80 @@
+"""Text into Markdown that says the same and does nothing, and Markdown into one HTML page."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]|~$#!()+.>-])")
+# The characters whose backslash is only needed at the beginning of a line.
+_AT_START = "#+.>-()!"
+
+
+class Markdown(str):
+    """Text that is Markdown already; all else is escaped where it is put into a report."""
+
+
+def escape(value: Any, limit: int = 400) -> Markdown:
+    """Give any value as one line of Markdown that shows it literally.
+
+    Line breaks are shown as ↵, other control characters as their escapes; text longer than
+    `limit` characters is cut, which is shown. None gives an en dash.
+    """
+    if isinstance(value, Markdown):
+        return value
+    text = "–" if value is None else str(value)
+    if len(text) > limit:
+        text = text[:limit] + " …"
+    text = re.sub(r"\s*(?:\r\n|[\r\n\x0b\x0c\x85\u2028\u2029])\s*", " ↵ ", text)
+    text = "".join(
+        char if char.isprintable() or char == " " else ascii(char)[1:-1] for char in text
+    )
+    # Runs of spaces and those at the ends mean nothing in a cell, or make a block of code.
+    text = re.sub(r" +", " ", text).strip()
+    start = _SPECIAL.sub(r"\\\1", text)
+    first, rest = start[:2] if start[:1] == "\\" else start[:1], start
+    if first[1:] not in _AT_START or not first[1:]:
+        first = ""
+    rest = start[len(first) :]
+    for char in _AT_START:
+        rest = rest.replace(f"\\{char}", char)
+    text = (first + rest).replace("&", "&amp;").replace("<", "&lt;")
+    # `5) `, `1. ` and `http://` at the beginning or within would be lists and links.
+    text = re.sub(r"^(\d+)([.)])", r"\1\\\2", text)
+    return Markdown(re.sub(r"(?i)(https?|ftp)://", r"\1:&#47;&#47;", text))
+
+
+def table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Markdown:
+    """A Markdown table, first column to the left, the others to the right."""
+    lines = [_row(head), "| :-- |" + " --: |" * (len(head) - 1)]
+    return Markdown("\n".join([*lines, *map(_row, rows)]))
+
+
+def text_table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Markdown:
+    """A Markdown table of texts, all columns to the left."""
+    return Markdown("\n".join([_row(head), "| :-- " * len(head) + "|", *map(_row, rows)]))
+
+
+def to_html(text: str, folder: Path) -> str:
+    """Markdown as HTML, its pictures (files in `folder`) as data; HTML in the text stays text."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return re.sub(
+        r'<img src="([\w-]+\.png)"',
+        lambda match: f'<img src="{_data_uri(folder / match[1])}"',
+        # A wide table scrolls by itself; the page around it does not.
+        parser.render(text)
+        .replace("<table>", '<div class="wide"><table>')
+        .replace("</table>", "</table></div>"),
+    )
+
+
+def _row(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join(escape(cell) for cell in cells) + " |"
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -1,0 +1,105 @@
+"""The one place where a prompt is written, for training, inference and grading alike.
+
+A frame is the text around a problem. An answer is joined to its prompt by the frame's `joint`,
+which belongs to the answer: the prompt ends where the frame ends, and the model produces joint,
+solution and end-of-sequence token itself. Prompt and answer are encoded apart (`examples`), so
+the ids of a training example start with exactly those that inference sends, whatever the
+tokenizer would have merged across the joint.
+
+The joint is one space, since that is how a base model mostly goes on of its own accord (175 of
+the 198 answers in the organisers' record of LLaMA3-8B), and since `ASSISTANT: 5` is the
+organisers' own text. In the chat frame a line break stands before the answer already.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, NamedTuple, Optional, Tuple
+
+from tools.files.errors import UserError
+
+
+class Frame(NamedTuple):
+    """`pieces` are the texts before, between and after the slots; there is one slot less."""
+
+    pieces: Tuple[str, ...]
+    joint: str
+
+
+_ALPACA = (
+    "Below is an instruction that describes a grade school math problem. "
+    "Write a response that gives the correct answer.\n\n### Instruction:\n"
+)
+_VICUNA = (
+    "A chat between a curious user and an artificial intelligence assistant. "
+    "The assistant gives helpful, detailed, and polite answers to the user's questions. USER: "
+)
+_SMOLLM2 = (
+    "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
+    "<|im_end|>\n<|im_start|>user\n"
+)
+_READING = "Read the passage and answer the question below.\n\n### Instruction:\n"
+
+FRAMES: Dict[str, Frame] = {
+    # The frame of the contest's arithmetic problems.
+    "alpaca": Frame((_ALPACA, "\n\n### Response:"), " "),
+    "none": Frame(("", ""), " "),
+    # The frame of the organisers' tokenised training data (FastChat's `vicuna_v1.1`).
+    "vicuna": Frame((_VICUNA, " ASSISTANT:"), " "),
+    # The chat template of SmolLM2-Instruct, its default system line included.
+    "smollm2": Frame((_SMOLLM2, "<|im_end|>\n<|im_start|>assistant\n"), ""),
+    # The organisers' SQuAD prompt: passage and question.
+    "squad": Frame((_READING, "\n\n### Input:\n", "\n\n### Response:"), " "),
+}
+# Those that take a problem alone.
+PROBLEM_FRAMES: Tuple[str, ...] = tuple(n for n, f in FRAMES.items() if len(f.pieces) == 2)
+
+# Tokenizers turn such text into control tokens, which only a frame may write.
+_CONTROL = re.compile(r"<\|[^|<>\s]{1,64}\|>")
+
+
+def render_prompt(frame: str, *texts: str, where: Optional[str] = None) -> str:
+    """Give the text that is sent to the model, to which neither BOS nor white space is added.
+
+    frame   a key of FRAMES.
+    texts   what fills its slots: the problem, or for `squad` the passage and the question.
+    where   what an error names.
+
+    Raises UserError where a text is empty or holds a control token such as `<|im_end|>`, which
+    would end the prompt before its end.
+    """
+    pieces = frame_of(frame).pieces
+    if len(texts) != len(pieces) - 1:
+        raise UserError(
+            f"takes {len(pieces) - 1} texts, not {len(texts)}", f"prompt {frame}", "choose another"
+        )
+    parts = [pieces[0]]
+    for text, piece in zip(texts, pieces[1:]):
+        parts += [_checked(text, where), piece]
+    return "".join(parts)
+
+
+def render_answer(frame: str, solution: str, where: Optional[str] = None) -> str:
+    """Give the text that the model has to produce after `render_prompt`, EOS aside.
+
+    Raises UserError as `render_prompt` does.
+    """
+    return frame_of(frame).joint + _checked(solution, where)
+
+
+def frame_of(name: str) -> Frame:
+    """Look a frame up; UserError, naming those there are, for an unknown one."""
+    if name not in FRAMES:
+        raise UserError(f"unknown prompt {name[:40]!r}", None, f"choose one of {', '.join(FRAMES)}")
+    return FRAMES[name]
+
+
+def _checked(text: str, where: Optional[str]) -> str:
+    if not text.strip():
+        raise UserError("a text to be put into a prompt is empty", where, "correct the row")
+    found = _CONTROL.search(text)
+    if found:
+        raise UserError(
+            f"holds the control token {found[0]}", where, "take it out, or remove the row"
+        )
+    return text

@@ -1,0 +1,76 @@
+"""Which checkpoint is handed in: the best eligible one, ties to the earlier."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Union
+
+from tools.files.atomic import write_json
+from tools.files.errors import UserError
+from tools.scoring.scores import score_run
+
+PathLike = Union[str, Path]
+
+
+def best_index(scores: List[Dict[str, Any]]) -> int:
+    """The place, from 0, of the best of `scores` (scores.json contents, in training order).
+
+    Eligible ones come before others, then the contest score decides; of equals the earlier.
+    """
+    keys = [
+        (bool(score["contest"]["eligible"]), score["contest"]["score"], -place)
+        for place, score in enumerate(scores)
+    ]
+    return -max(keys)[2]
+
+
+def score_checkpoints(
+    folder: PathLike,
+    parameters: PathLike,
+    baseline: PathLike,
+    steps: PathLike,
+    output: PathLike,
+    phase: int = 1,
+) -> Dict[str, Any]:
+    """Score FOLDER/K/{squad,math}.jsonl of every checkpoint K, choose one, write `output`.
+
+    Writes FOLDER/K/scores.json for each, then `output`, last: {"checkpoint", "step", "eligible",
+    "score", "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "eligible", "score"}]}.
+    Raises UserError where a checkpoint's predictions are missing.
+    """
+    folder = Path(folder)
+    numbers: List[int] = json.loads(Path(steps).read_text("utf-8"))["steps"]
+    rows: List[Dict[str, Any]] = []
+    scores: List[Dict[str, Any]] = []
+    for index, step in enumerate(numbers, 1):
+        place = folder / str(index)
+        for name in ("squad.jsonl", "math.jsonl"):
+            if not (place / name).is_file():
+                raise UserError("no such predictions", place / name, "run `make evaluate` again")
+        score = score_run(
+            place / "squad.jsonl",
+            place / "math.jsonl",
+            parameters,
+            place / "scores.json",
+            baseline,
+            phase,
+        )
+        scores.append(score)
+        rows.append(_row(index, step, score))
+    best = best_index(scores)
+    result: Dict[str, Any] = {**rows[best], "checkpoints": rows}
+    write_json(output, result)
+    return result
+
+
+def _row(index: int, step: Optional[int], score: Dict[str, Any]) -> Dict[str, Any]:
+    return {
+        "checkpoint": index,
+        "step": step,
+        "f1": score["squad"]["f1"],
+        "em": score["squad"]["em"],
+        "accuracy": score["math"]["accuracy"],
+        "eligible": score["contest"]["eligible"],
+        "score": score["contest"]["score"],
+    }

@@ -1,0 +1,157 @@
+"""A profile, a budget and the command's variables, resolved into one small file a subject.
+
+Every stage depends on the files it reads, and a file is only written when its content changes:
+so an edited config remakes what depends on the edited value, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import yaml
+
+from tools.files.atomic import write_text
+from tools.files.errors import UserError
+from tools.settings.profile import CONFIGS, check_name, profile_folder, read_profile, read_recipe
+
+
+def resolve(
+    output: Path,
+    profile: str,
+    budget: str,
+    recipe: str,
+    seed: int,
+    cards: Optional[int],
+    configs: Path = CONFIGS,
+) -> Dict[str, bool]:
+    """Write the resolved files into `output`; name → whether its content changed.
+
+    profile.json     what was asked for: names, budget, seed, cards
+    model.json       source of the weights, the shape's config, LoRA's config
+    tokenizer.json   source of the vocabulary
+    corpus.json      rows, recipe, seed
+    records.json     seq_length and prompt frame
+    prompts.json     how many reading questions, prompt frame
+    evaluation.json  lengths and batch of the decoding
+    finetune.yaml    MindFormers' config with seed, epochs and parallelism filled in
+
+    Raises UserError for an unknown profile, budget or recipe, or a config that is not valid.
+    """
+    folder = profile_folder(profile, configs)
+    settings = read_profile(folder / "profile.yaml")
+    mix = read_recipe(recipe, configs)
+    if budget not in settings.budgets:
+        raise UserError(
+            f"no such budget {budget!r}", "BUDGET", f"choose one of: {', '.join(settings.budgets)}"
+        )
+    if seed < 1:
+        raise UserError(f"SEED is {seed}", "SEED", "choose a number from 1 on: 0 seeds nothing")
+    chosen = settings.budgets[budget]
+    workers = cards or settings.cards
+    finetune_path = folder / "finetune.yaml"
+    finetune = read_finetune(finetune_path)
+    model_config = finetune["model"]["model_config"]
+    finetune.update(seed=seed, use_parallel=workers > 1)
+    finetune["runner_config"]["epochs"] = chosen.epochs
+    finetune["parallel_config"]["data_parallel"] = workers
+
+    files: Dict[str, Any] = {
+        "profile.json": {
+            "profile": check_name(profile, "PROFILE"),
+            "about": settings.about,
+            "budget": budget,
+            "recipe": recipe,
+            "seed": seed,
+            "cards": workers,
+            "device": settings.device,
+            "artifacts": settings.artifacts,
+        },
+        "model.json": {
+            **settings.model.model_dump(),
+            "seed": seed,
+            "model_config": {k: v for k, v in model_config.items() if k in _SHAPE_KEYS},
+            "pet_config": model_config.get("pet_config"),
+        },
+        "tokenizer.json": {
+            **settings.tokenizer.model_dump(),
+            "model_file": settings.model.file,
+            "vocab_size": model_config["vocab_size"],
+            "prompt": settings.prompt,
+        },
+        "corpus.json": {
+            **chosen.corpus.model_dump(),
+            "seed": seed,
+            "recipe": recipe,
+            **mix.model_dump(exclude={"about"}),
+        },
+        "records.json": {"seq_length": model_config["seq_length"], "prompt": settings.prompt},
+        "prompts.json": {"limit": chosen.squad, "prompt": settings.prompt},
+        "evaluation.json": {
+            "batch_size": settings.evaluation.batch_size,
+            "min_new_tokens": settings.evaluation.min_new_tokens,
+            "max_new_tokens": [
+                f"{name}={length}" for name, length in settings.evaluation.max_new_tokens.items()
+            ],
+        },
+    }
+    texts = {
+        name: json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+        for name, value in files.items()
+    }
+    texts["finetune.yaml"] = yaml.safe_dump(finetune, sort_keys=False, allow_unicode=True)
+    return {name: _write_if_changed(output / name, text) for name, text in texts.items()}
+
+
+_SHAPE_KEYS = [
+    "num_layers",
+    "hidden_size",
+    "intermediate_size",
+    "num_heads",
+    "n_kv_heads",
+    "vocab_size",
+    "theta",
+    "rms_norm_eps",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+]
+_SECTIONS = [
+    "trainer",
+    "runner_config",
+    "optimizer",
+    "lr_schedule",
+    "train_dataset",
+    "train_dataset_task",
+    "parallel_config",
+    "callbacks",
+    "runner_wrapper",
+    "context",
+    "model",
+]
+
+
+def read_finetune(path: Path) -> Dict[str, Any]:
+    """A MindFormers YAML as a dictionary; UserError where it is not one or lacks a section."""
+    if not path.is_file():
+        raise UserError("no such file", path, "give the profile a finetune.yaml")
+    try:
+        config = yaml.safe_load(path.read_text("utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise UserError("not valid YAML", where, "correct the line") from error
+    missing = [name for name in _SECTIONS if not isinstance(config, dict) or name not in config]
+    if missing:
+        raise UserError(f"lacks {', '.join(missing)}", path, "add the sections")
+    if not isinstance(config["model"], dict) or "model_config" not in config["model"]:
+        raise UserError("lacks model.model_config", path, "add the section")
+    return config
+
+
+def _write_if_changed(path: Path, text: str) -> bool:
+    if path.is_file() and path.read_text("utf-8") == text:
+        return False
+    write_text(path, text)
+    return True

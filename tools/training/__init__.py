@@ -1,0 +1,1 @@
+"""Training with MindFormers: what is registered with it, the worker, the launch."""

@@ -1,0 +1,33 @@
+"""One worker of a training, started by msrun: `python -m tools.training.worker CONFIG …`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main(config_path: str, checkpoint: str, loss_csv: str) -> None:
+    """Fine-tune as `config_path` says, from the base weights in `checkpoint`.
+
+    Worker 0 writes `loss_csv`. The working folder receives what MindFormers writes beside.
+    """
+    from mindformers import MindFormerConfig, Trainer
+    from mindformers.core.context import build_context
+
+    config = MindFormerConfig(config_path)
+    # Without it MindSpore 2.9 stays in PyNative mode, where a step takes five times as long.
+    build_context(config)
+    if config.context.device_target == "CPU":
+        from tools.training import cpu
+
+        cpu.register()
+    from tools.training import recorder
+
+    if os.environ.get("RANK_ID", "0") == "0":
+        config.callbacks.append({"type": recorder.StepRecorder.__name__, "path": loss_csv})
+    # Called without arguments, finetune() forgets load_checkpoint and trains random weights.
+    Trainer(args=config).finetune(finetune_checkpoint=checkpoint)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
