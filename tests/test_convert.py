@@ -14,7 +14,7 @@ from tools.convert import main
 
 ROOT = Path(__file__).resolve().parents[1]
 READING = ROOT / "material" / "embedded" / "reading.json"
-SUBCOMMANDS = ("math", "records", "squad", "prompts", "tokenizer")
+SUBCOMMANDS = ("math", "records", "squad", "prompts", "tokenizer", "weights", "config")
 
 
 def run(*arguments, code=0):
@@ -99,13 +99,13 @@ def test_weights_that_are_none(tmp_path, weights):
 def test_options_from_a_config(source, tmp_path):
     rows, config = tmp_path / "rows.jsonl", tmp_path / "config.json"
     run("math", "--input", source, "--output", rows)
-    config.write_text(json.dumps({"prompt": "none", "vocab_size": 330, "seq_length": 64}))
+    config.write_text(json.dumps({"prompt": "none", "vocab_size": 350, "seq_length": 64}))
     model = tmp_path / "tokenizer.model"
     trained = run(
         *("tokenizer", "--config", config, "--train", rows, "--text", READING),
         *("--output", model),
     )
-    assert "330 pieces" in trained
+    assert "350 pieces" in trained
     record = tmp_path / "x.mindrecord"
     options = ("--input", rows, "--tokenizer", model, "--output", record)
     run("records", "--config", config, *options)

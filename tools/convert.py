@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional
 import click
 
 from tools.cli import Group, config_option
+from tools.corpus.kinds import KINDS
 from tools.records.prompts import PROBLEM_FRAMES
 
 _IN = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -95,7 +96,6 @@ def main() -> None:
 
 @main.command(epilog=_MATH)
 @config_option
-@config_option
 @click.option("--input", "source", type=_IN, help="train.json; without it, rows are generated.")
 @click.option("--output", type=_OUT, help="Convert all rows into this one file.")
 @click.option(
@@ -141,7 +141,6 @@ def math(
 
 @main.command(epilog=_RECORDS)
 @config_option
-@config_option
 @click.option("--input", "rows", type=_IN, required=True, help="Rows of the corpus, JSON lines.")
 @click.option("--tokenizer", type=_IN, required=True, help="Of any kind; its content tells.")
 @click.option("--seq-length", type=click.IntRange(1), required=True, help="Tokens the model sees.")
@@ -182,7 +181,6 @@ def records(
 
 @main.command(epilog=_SQUAD)
 @config_option
-@config_option
 @click.option("--input", "source", type=_IN, required=True, help="File in the SQuAD 1.1 format.")
 @click.option("--output", type=_OUT, required=True, help="Prompt rows, JSON lines.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many questions.")
@@ -196,7 +194,6 @@ def squad(source: Path, output: Path, limit: Optional[int]) -> None:
 
 @main.command(epilog=_PROMPTS)
 @config_option
-@config_option
 @click.option("--input", "rows", type=_IN, required=True, help="Rows of the corpus, JSON lines.")
 @click.option("--output", type=_OUT, required=True, help="Prompt rows, JSON lines.")
 @_PROMPT
@@ -209,7 +206,6 @@ def prompts(rows: Path, output: Path, prompt: str) -> None:
 
 
 @main.command(epilog=_TOKENIZER)
-@config_option
 @config_option
 @click.option("--gguf", type=_IN, help="Take the vocabulary of this GGUF file.")
 @click.option("--train", "rows", type=_IN, help="Train a SentencePiece model on these rows.")

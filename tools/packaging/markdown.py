@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]|~$#!()+.>-])")
-# The characters whose backslash is only needed at the beginning of a line.
-_AT_START = "#+.>-()!"
+_INLINE = re.compile(r"([\\`*_{}\[\]|~$])")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# What begins a heading, a list, a rule or an underline, at the beginning of a line.
+_BLOCK = re.compile(r"^(?:([#+=-])(?=\s|$|\1)|(\d+)([.)])(?=\s|$))")
+_BREAK = re.compile(r"\s*[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]\s*")
 
 
 class Markdown(str):
@@ -27,23 +29,15 @@ def escape(value: Any, limit: int = 400) -> Markdown:
     text = "–" if value is None else str(value)
     if len(text) > limit:
         text = text[:limit] + " …"
-    text = re.sub(r"\s*(?:\r\n|[\r\n\x0b\x0c\x85\u2028\u2029])\s*", " ↵ ", text)
-    text = "".join(
-        char if char.isprintable() or char == " " else ascii(char)[1:-1] for char in text
-    )
+    text = _BREAK.sub(" ↵ ", text)
+    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
     # Runs of spaces and those at the ends mean nothing in a cell, or make a block of code.
     text = re.sub(r" +", " ", text).strip()
-    start = _SPECIAL.sub(r"\\\1", text)
-    first, rest = start[:2] if start[:1] == "\\" else start[:1], start
-    if first[1:] not in _AT_START or not first[1:]:
-        first = ""
-    rest = start[len(first) :]
-    for char in _AT_START:
-        rest = rest.replace(f"\\{char}", char)
-    text = (first + rest).replace("&", "&amp;").replace("<", "&lt;")
-    # `5) `, `1. ` and `http://` at the beginning or within would be lists and links.
-    text = re.sub(r"^(\d+)([.)])", r"\1\\\2", text)
-    return Markdown(re.sub(r"(?i)(https?|ftp)://", r"\1:&#47;&#47;", text))
+    text = _INLINE.sub(r"\\\1", text)
+    text = re.sub("[&<>]", lambda match: _ENTITIES[match[0]], text)
+    text = _BLOCK.sub(lambda match: f"{match[2] or ''}\\{match[3] or match[1]}", text)
+    # Some renderers make a link of a bare address.
+    return Markdown(text.replace("://", "\\://"))
 
 
 def table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Markdown:

@@ -81,7 +81,8 @@ def train_sentencepiece(texts: Iterable[str], vocab_size: int, output: PathLike)
         )
     except (RuntimeError, OverflowError) as error:
         # "INTERNAL: src/trainer_interface.cc(744) [condition] Vocabulary size too high (…). …"
-        reason = str(error).rsplit("] ", 1)[-1].strip(" .\n") or "there is no text"
+        reason = str(error).rsplit("] ", 1)[-1].split(" Increase vocab_size")[0]
+        reason = reason.strip(" .\n") or "there is no text"
         what = f"no vocabulary of {vocab_size} can be trained: {reason[:200]}"
         raise UserError(what, output, "choose another --vocab-size, or give more text") from error
     write_bytes(output, model.getvalue())

@@ -162,6 +162,8 @@ def _environment(workers: int) -> Dict[str, str]:
     environment = dict(os.environ)
     # The workers run in their own folder, since MindSpore writes beside itself.
     environment["PYTHONPATH"] = str(ROOT)
+    # msrun starts whatever `python` comes first.
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     # Kernels allocate index vectors of megabytes at every call; glibc would map and unmap, and
     # the kernel clear, each of them: 60 % of the first step's time was page clearing.
     environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(1 << 34))
@@ -233,6 +235,9 @@ def _save_logs(work: Path) -> Path:
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(work / "logs", kept)
     return kept
+
+
+_ERROR = re.compile(r"^[A-Za-z.]*(Error|Exception)\b")
 
 
 def _why_it_failed(work: Path) -> str:
