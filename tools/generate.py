@@ -51,7 +51,7 @@ _DEFAULT_LENGTH = 64
 )
 @click.option(
     "--max-new-tokens",
-    "lengths",
+    "max_new_tokens",
     multiple=True,
     metavar="[NAME=]N",
     help=f"Longest answer, for all prompts or those of NAME.jsonl [default: {_DEFAULT_LENGTH}].",
@@ -85,7 +85,7 @@ def main(
     prompts: tuple[Path, ...],
     output: Optional[Path],
     output_folder: Optional[Path],
-    lengths: tuple[str, ...],
+    max_new_tokens: tuple[str, ...],
     **settings: Any,
 ) -> None:
     """Answer prompts greedily with one model or several.
@@ -99,12 +99,12 @@ def main(
     outputs = [output] if output else _outputs(models, prompts, output_folder)
     if len(set(outputs)) < len(outputs):
         raise click.UsageError("two of the outputs would have the same name")
-    max_new_tokens = _max_new_tokens(lengths, [path.stem for path in prompts])
+    lengths = _max_new_tokens(max_new_tokens, [path.stem for path in prompts])
     # MindSpore's warnings say nothing that a user could act on.
     os.environ.setdefault("GLOG_v", "3")
     from tools.llama.generate import generate
 
-    results = generate(models, prompts, outputs, max_new_tokens, **settings)
+    results = generate(models, prompts, outputs, lengths, **settings)
     for path, result in zip(outputs, results):
         state = "there already" if result["skipped"] else f"{result['seconds']:.1f} s"
         click.echo(f"{path}: {result['rows']} rows, {result['new_tokens']} tokens, {state}")

@@ -107,6 +107,8 @@ class ZipContents(Contents):
         for info in infos:
             fault = _fault(info)
             name = info.filename.partition("/")[2]
+            if not fault and not name and not info.is_dir():
+                fault = "a file where the package's folder is needed"
             if not fault and name in self._infos:
                 fault = "stands in the zip twice"
             if fault:

@@ -16,13 +16,11 @@ def verdict(facts: Facts) -> List[str]:
     """Eligible or not, what reading and arithmetic came to, and the score."""
     reading, before = facts.after["squad"], facts.before["squad"]
     contest = facts.after["contest"]
-    word = "Eligible" if facts.eligible else "Not eligible"
-    kept = "kept" if facts.eligible else "lost more than"
     share = f"{100 * facts.rules.squad.keep:.0f} %"
     gate = (
-        f"{word}: the best checkpoint has {kept} {share} of the base model's reading"
+        f"Eligible: the best checkpoint has kept {share} of the base model's reading"
         if facts.eligible
-        else f"{word}: the best checkpoint has not kept {share} of the base model's reading"
+        else f"Not eligible: the best checkpoint has not kept {share} of the base model's reading"
     )
     return [
         f"{gate} (F1 {reading['f1']:.2f} of {before['f1']:.2f}, "
