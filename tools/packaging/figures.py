@@ -74,7 +74,7 @@ def _accuracy(facts: Facts, path: Path) -> None:
     axes.set(xlim=(0, 100), xlabel="accuracy in %, with 95 % intervals")
     axes.set_title("Arithmetic accuracy by kind of problem")
     axes.grid(axis="x", alpha=0.25)
-    axes.legend(loc="best")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     _save(figure, path)
 
 

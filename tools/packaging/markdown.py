@@ -30,6 +30,7 @@ def escape(value: Any, limit: int = 400) -> Markdown:
     if len(text) > limit:
         text = text[:limit] + " …"
     text = _BREAK.sub(" ↵ ", text)
+    text = re.sub(r"[^\S\t]", " ", text)  # Chinese text has wide spaces
     text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
     # Runs of spaces and those at the ends mean nothing in a cell, or make a block of code.
     text = re.sub(r" +", " ", text).strip()

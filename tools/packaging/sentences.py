@@ -23,8 +23,8 @@ def verdict(facts: Facts) -> List[str]:
         else f"Not eligible: the best checkpoint has not kept {share} of the base model's reading"
     )
     return [
-        f"{gate} (F1 {reading['f1']:.2f} of {before['f1']:.2f}, "
-        f"EM {reading['em']:.2f} of {before['em']:.2f}).",
+        f"{gate} (F1 {before['f1']:.2f} before, {reading['f1']:.2f} after; "
+        f"EM {before['em']:.2f} before, {reading['em']:.2f} after).",
         _change(facts),
         f"Contest score {contest['score']:.6f}"
         + ("." if facts.eligible else ", which does not count without eligibility."),
@@ -36,8 +36,8 @@ def caveats(facts: Facts) -> List[str]:
     """What the figures cannot say."""
     arithmetic = facts.after["math"]
     lines = [
-        f"The accuracy is over {arithmetic['count']} held-out problems of our own, by the judge "
-        f"{arithmetic['judge']}; the contest's hidden set and judge are not public.",
+        f"The accuracy is over {arithmetic['count']} problems held out from training, by the judge "
+        f"called {arithmetic['judge']}; the contest's hidden set and judge are not public.",
     ]
     if not facts.contest_model:
         lines.append(

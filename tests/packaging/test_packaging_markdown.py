@@ -1,0 +1,91 @@
+"""Any text put into a report is shown as it is, in Markdown and in HTML."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import List
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tools.packaging.markdown import escape, table, text_table, to_html
+
+PRINTABLE = st.text(
+    st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp", "Co", "Cn")), max_size=60
+)
+
+
+class Reader(HTMLParser):
+    """The tags and the texts of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: List[str] = []
+        self.cells: List[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append(tag)
+        if tag in ("td", "p", "li"):
+            self.cells.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.cells and data.strip():
+            self.cells[-1] += data
+
+
+def read(markdown: str) -> Reader:
+    reader = Reader()
+    reader.feed(to_html(markdown, Path()))
+    return reader
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+@given(PRINTABLE)
+@example("a | b")
+@example("<script>alert(1)</script>")
+@example("[x](javascript:alert(1)) ![y](z.png) **b** _i_ `c` ~~s~~ $m$")
+@example("&lt; &amp; &#124; \\| \\")
+@example("https://host/ http://x")
+@example("# no heading")
+@example("- no item")
+@example("1. no item")
+@example("---")
+@example("===")
+def test_a_cell_and_an_item_show_their_text(text: str) -> None:
+    cell = read(table(["head", "x"], [["a", text]]))
+    assert plain(cell.cells[1]) == plain(text)
+    assert set(cell.tags) <= {"div", "table", "thead", "tbody", "tr", "th", "td"}
+    if plain(text):
+        item = read(f"- {escape(text)}")
+        assert plain("".join(item.cells)) == plain(text)
+        assert set(item.tags) <= {"ul", "li"}
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_one_line(text: str) -> None:
+    escaped = escape(text)
+    assert len(escaped.splitlines()) <= 1
+    assert all(char.isprintable() for char in escaped)
+    rows = read(text_table(["a"], [[text], ["end"]]))
+    assert rows.tags.count("td") == 2
+
+
+def test_line_breaks_limits_and_nothing() -> None:
+    assert escape("a\r\n\n b\tc\x00") == "a ↵ b\\\\tc\\\\x00"
+    assert escape("x" * 500, limit=3) == "xxx …"
+    assert escape(None) == "–"
+    assert escape(escape("a|b")) == "a\\|b"
+
+
+def test_html_in_the_text_of_a_template_stays_text() -> None:
+    assert "script" not in read("<script>x</script>\n\na <b>c</b>").tags
+
+
+def test_pictures_become_data(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    assert 'src="data:image/png;base64,iVBORw=="' in to_html("![A](a.png)", tmp_path)

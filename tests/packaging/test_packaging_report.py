@@ -1,0 +1,161 @@
+"""The report of a run: what it says, that it says it plainly, that it needs nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Dict
+
+import pytest
+from packaging_run import fill_run, write
+
+from tools.files.errors import UserError
+from tools.packaging import sentences
+from tools.packaging.facts import gather, read_losses
+from tools.packaging.report import render_html, render_markdown, write_report
+
+FILES = {"report.md", "report.html", "loss.png", "accuracy.png", "checkpoints.png"}
+
+
+def test_the_files(run: Path, tmp_path: Path) -> None:
+    write_report(run, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    for name in FILES:
+        # The same run gives the same bytes: the fixture's report was written earlier.
+        assert (tmp_path / "out" / name).read_bytes() == (run / "report" / name).read_bytes()
+    for name in ("loss.png", "accuracy.png", "checkpoints.png"):
+        assert (tmp_path / "out" / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- Eligible: the best checkpoint has kept 90 % of the base model's reading (F1 50.00 "
+        "before, 75.00 after; EM 50.00 before, 75.00 after).",
+        "- Arithmetic accuracy rose from 16.67 % to 66.67 % (8 of 12 problems); the 95 % "
+        "intervals overlap, so that this may be chance.",
+        "| all kinds | 16.67 | 4.70 to 44.80 | 2 of 12 | 66.67 | 39.06 to 86.19 | 8 of 12 |",
+        "| to be kept (90 % of the base model) | 45.0000 | 45.0000 | – | – | – |",
+        "| 3 (best) | 6 | 75.00 | 75.00 | 66.67 | 39.06 to 86.19 | yes | 0.759840 |",
+        "| trained parameters | 4,096 |",
+        "| low-parameter ratio | 0.022755556 |",
+        "| LoRA on | .\\*wq\\|.\\*wk\\|.\\*wv\\|.\\*wo |",
+        "| loss at the first step | 3.8000 |",
+        "| add | 9 | 8 | 1 | 6 | 1 | 1 |",
+        "| add | 计算 1 + 2 等于多少？ | 1 + 2 = 3 | 3 |",
+        "| finetune | 1:01 | 812 |",
+        "| mindspore | 2.9.0 |",
+        "| seed | 42 |",
+    ],
+)
+def test_golden_lines(finished: Dict[str, Path], line: str) -> None:
+    # Counted by hand from the rows that conftest.py writes; the score is
+    # (1 - 4096 / 180000) * 0.3 + 8 / 12 * 0.7, the intervals are Wilson's.
+    text = (finished["run"] / "report/report.md").read_text("utf-8")
+    assert line in text.split("\n")
+
+
+def test_five_right_and_the_wrong_ones(finished: Dict[str, Path]) -> None:
+    facts = gather(finished["run"])
+    assert [item.kind for item in facts.right] == ["add", "divide", "add", "divide", "add"]
+    assert [item.reference for item in facts.wrong] == ["19", "21", "23", "25"]
+
+
+def test_the_page_needs_nothing_else(finished: Dict[str, Path]) -> None:
+    page = (finished["run"] / "report/report.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert page.count('src="data:image/png;base64,') == 3
+    bare = re.sub(r'src="data:[^"]*"', "", page)
+    assert not re.search(r"(src|href)=|url\(|<script|<link|@import", bare)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in bare
+    assert page.index("Eligible:") < page.index("<table>")
+
+
+def test_a_worse_model_is_called_worse(tmp_path: Path) -> None:
+    worse = {"math_before": 12, "math_after": 1, "squad_before": 4, "squad_after": 3}
+    facts = gather(fill_run(tmp_path / "run", worse))
+    assert not facts.eligible
+    text = render_markdown(facts)
+    assert "- Not eligible: the best checkpoint has not kept 90 % of the base" in text
+    assert (
+        "- Arithmetic accuracy fell: fine-tuning made the model worse, from 100.00 % to 8.33 % "
+        "(1 of 12 problems); the 95 % intervals do not overlap." in text
+    )
+    assert "which does not count without eligibility." in text
+    assert "- No rank." in text
+    (tmp_path / "out").mkdir()
+    for name in ("loss", "accuracy", "checkpoints"):
+        write(tmp_path / f"out/{name}.png", b"")
+    assert "var(--bad)" in render_html(facts, text, tmp_path / "out")
+
+
+def test_nothing_right_at_all(tmp_path: Path) -> None:
+    none = {"math_before": 0, "math_after": 0, "squad_before": 0, "squad_after": 0}
+    run = fill_run(tmp_path / "run", none)
+    facts = write_report(run, run / "report")
+    text = (run / "report/report.md").read_text("utf-8")
+    assert "did not change: 0.00 % before and after (0 of 12 problems)." in text
+    assert "passed by any model" in " ".join(sentences.caveats(facts))
+    assert "### Right" not in text
+
+
+def test_rank_means_something_for_the_contest_model_only(finished: Dict[str, Path]) -> None:
+    facts = gather(finished["run"])
+    assert "means nothing here" in sentences.verdict(facts)[-1]
+    own = facts._replace(contest_model=True)
+    assert (
+        sentences.verdict(own)[-1]
+        == "On the published leaderboard of 20 teams this would be rank 3."
+    )
+
+
+def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:
+    facts = gather(finished["run"])
+    stages = [{**facts.stages[0], "commit": "1" * 40 + "-dirty"}, facts.stages[1]]
+    lines = sentences.caveats(facts._replace(stages=stages))
+    assert "The stages were run from 2 different commits." in lines
+    assert "Files were changed after the commit that is named below." in lines
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("config/profile.json", None, "no such file"),
+        ("baseline/scores.json", None, "no such file"),
+        ("evaluate/best.json", None, "no such file"),
+        ("evaluate/best.json", "{", "damaged"),
+        ("evaluate/best.json", "[]", "not an object"),
+        ("evaluate/best.json", '{"checkpoint": 9}', "checkpoint 9 was not evaluated"),
+        ("evaluate/best.json", '{"checkpoint": "3"}', "is not a whole number"),
+        ("finetune/loss.csv", "step,loss\n", "holds no step"),
+        ("finetune/loss.csv", "step,loss,learning_rate,seconds\n1,nan,0,0\n", "not a row"),
+        ("finetune/parameters.json", "{}", "is not a whole number"),
+        ("stages/convert.json", "{}", "is not a number"),
+        ("evaluate/3/math.jsonl", "{\n", "not a JSON object"),
+    ],
+)
+def test_a_run_that_is_not_whole(run: Path, name: str, content: str, what: str) -> None:
+    before = (run / "report/report.md").read_bytes()
+    if content is None:
+        (run / name).unlink()
+    else:
+        write(run / name, content)
+    with pytest.raises(UserError, match=re.escape(what)) as caught:
+        write_report(run, run / "report")
+    assert str(caught.value.where).startswith(str(run / name))
+    assert (run / "report/report.md").read_bytes() == before
+
+
+def test_losses(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "loss.csv", "step,loss,learning_rate,seconds\n1,2.5,1e-3,0.5\n2,x,0,0\n"
+    )
+    with pytest.raises(UserError) as caught:
+        read_losses(path)
+    assert str(caught.value.where) == f"{path}:3"
+
+
+def test_a_template_with_a_fault(finished: Dict[str, Path], tmp_path: Path) -> None:
+    write(tmp_path / "report.md.j2", "# x\n{{ nothing.here }}\n")
+    with pytest.raises(UserError, match="the template cannot be used"):
+        render_markdown(gather(finished["run"]), tmp_path)

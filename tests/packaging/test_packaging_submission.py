@@ -1,0 +1,181 @@
+"""The package that is made: exactly the files expected, the same bytes each time, or nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Dict
+
+import pytest
+from packaging_run import TEAM, write
+
+from tools.files.errors import CheckFailed, UserError
+from tools.packaging.inspection import check_submission
+from tools.packaging.layout import check_team, source_files
+from tools.packaging.submission import build_submission
+from tools.scoring.logs import read_log
+
+EXPECTED = {
+    "MANIFEST.json",
+    "adapter/adapter.ckpt",
+    *(f"configs/{name}.json" for name in ("corpus", "evaluation", "model", "profile", "records")),
+    "configs/finetune.yaml",
+    "logs/squad/baseline.log",
+    "logs/squad/best.log",
+    "logs/training/worker_0.log",
+    "logs/training/worker_1.log",
+    "predictions/baseline-math.jsonl",
+    "predictions/best-math.jsonl",
+    *(f"report/{name}.png" for name in ("accuracy", "checkpoints", "loss")),
+    "report/report.html",
+    "report/report.md",
+    *(f"scores/{name}.json" for name in ("1", "2", "3", "4", "5", "baseline", "best")),
+    "source/Dockerfile",
+    "source/Makefile",
+    "source/configs/contest.yaml",
+    "source/pyproject.toml",
+    "source/requirements/cpu.txt",
+    "source/tools/finetune.py",
+    "source/tools/generate.py",
+    "source/tools/records/__init__.py",
+    "stages/convert.json",
+    "stages/finetune.json",
+    "training/loss.csv",
+    "training/parameters.json",
+    "training/run.json",
+    "weights/model.ckpt",
+    "weights/model.json",
+    "weights/tokenizer.model",
+}
+
+
+def files_below(folder: Path) -> set:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_files_are_exactly_these(finished: Dict[str, Path]) -> None:
+    output = finished["output"]
+    assert {path.name for path in output.iterdir()} == {TEAM, f"{TEAM}.zip"}
+    assert files_below(output / TEAM) == EXPECTED
+    with zipfile.ZipFile(output / f"{TEAM}.zip") as archive:
+        assert archive.namelist() == sorted(f"{TEAM}/{name}" for name in EXPECTED)
+        assert archive.testzip() is None
+        for info in archive.infolist():
+            kept = (output / info.filename).read_bytes()
+            assert archive.read(info) == kept
+            stored = info.filename.endswith((".ckpt", ".png"))
+            assert (info.compress_type == zipfile.ZIP_STORED) == stored
+
+
+def test_good_packages_pass(finished: Dict[str, Path]) -> None:
+    assert check_submission(finished["output"] / TEAM) == []
+    assert check_submission(finished["output"] / f"{TEAM}.zip") == []
+
+
+def test_the_same_run_gives_the_same_zip(finished: Dict[str, Path], tmp_path: Path) -> None:
+    made = build_submission(finished["run"], TEAM, tmp_path, root=finished["project"])
+    assert made.archive.read_bytes() == (finished["output"] / f"{TEAM}.zip").read_bytes()
+    assert made.files == len(EXPECTED)
+
+
+def test_copies_and_logs_are_the_runs(finished: Dict[str, Path]) -> None:
+    run, folder = finished["run"], finished["output"] / TEAM
+    pairs = {
+        "adapter/adapter.ckpt": "finetune/adapters/3.ckpt",
+        "weights/model.ckpt": "merged/3/model.ckpt",
+        "logs/training/worker_1.log": "finetune/logs/worker_1.log",
+        "predictions/best-math.jsonl": "evaluate/3/math.jsonl",
+        "scores/5.json": "evaluate/5/scores.json",
+    }
+    for name, source in pairs.items():
+        assert (folder / name).read_bytes() == (run / source).read_bytes()
+    scores = json.loads((folder / "scores/3.json").read_text())
+    log = read_log(folder / "logs/squad/best.log")
+    assert log.reported == {key: scores["squad"][key] for key in ("f1", "em", "count")}
+    manifest = json.loads((folder / "MANIFEST.json").read_text())
+    assert list(manifest) == ["format", "team", "run", "commit", "lock_sha256", "files"]
+    assert (manifest["team"], manifest["run"], manifest["commit"]) == (TEAM, "tiny", None)
+    assert set(manifest["files"]) == EXPECTED - {"MANIFEST.json"}
+
+
+def test_a_link_stands_for_the_weights(finished: Dict[str, Path], tmp_path: Path) -> None:
+    url = "https://files.example/best.ckpt"
+    made = build_submission(finished["run"], "a", tmp_path, url, root=finished["project"])
+    assert files_below(made.folder) == EXPECTED - {"weights/model.ckpt"} | {"weights/weights.json"}
+    link = json.loads((made.folder / "weights/weights.json").read_text())
+    weights = (finished["run"] / "merged/3/model.ckpt").read_bytes()
+    entry = json.loads((finished["output"] / TEAM / "MANIFEST.json").read_text())
+    digest = entry["files"]["weights/model.ckpt"]["sha256"]
+    assert link == {"url": url, "bytes": len(weights), "sha256": digest}
+    assert check_submission(made.archive) == []
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "https://me:word@x/y", "x", "https://x y"])
+def test_what_is_no_link(finished: Dict[str, Path], tmp_path: Path, url: str) -> None:
+    with pytest.raises(UserError, match="is not a link"):
+        build_submission(finished["run"], "a", tmp_path, url, root=finished["project"])
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "枪心如火", "PEFT小队", "dian-team", "debias_world1", "x" * 64]
+)
+def test_names_of_teams(name: str) -> None:
+    assert check_team(name) == name
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-a", "a b", "a.zip", "x" * 65, "a\n", "é"])
+def test_what_is_no_name_of_a_team(name: str) -> None:
+    with pytest.raises(UserError, match="cannot name a submission"):
+        check_team(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "report/report.html",
+        "finetune/logs/worker_0.log",
+        "finetune/adapters/3.ckpt",
+        "merged/3/model.ckpt",
+        "baseline/squad.jsonl",
+        "config/finetune.yaml",
+    ],
+)
+def test_a_run_that_lacks_something(
+    finished: Dict[str, Path], run: Path, tmp_path: Path, name: str
+) -> None:
+    (run / name).unlink()
+    with pytest.raises(UserError) as caught:
+        build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
+    assert Path(name).name in str(caught.value)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_package_that_would_be_refused_is_not_made(
+    finished: Dict[str, Path], run: Path, tmp_path: Path
+) -> None:
+    made = build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
+    before = made.archive.read_bytes()
+    config = (run / "config/finetune.yaml").read_text()
+    config = config.replace("only_save_strategy: false", "only_save_strategy: true")
+    write(run / "config/finetune.yaml", config.replace("./output", "/home/me/output"))
+    with pytest.raises(CheckFailed) as caught:
+        build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
+    assert "only_save_strategy is left on" in caught.value.what
+    assert "configs/finetune.yaml:2: absolute path /home/me/output" in caught.value.what
+    assert made.archive.read_bytes() == before
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {TEAM, f"{TEAM}.zip"}
+    assert check_submission(made.folder) == []
+
+
+def test_in_a_checkout_the_source_is_what_git_tracks(tmp_path: Path) -> None:
+    for name in ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile"):
+        write(tmp_path / name, "x\n")
+    assert {"source/tools/a.py", "source/tools/new.py"} < set(source_files(tmp_path))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "tools/a.py", "configs", "notes.txt", "Makefile"], check=True)
+    assert set(source_files(tmp_path)) == {
+        *("source/Makefile", "source/configs/x.yaml", "source/tools/a.py")
+    }

@@ -1,0 +1,192 @@
+"""`make` on the tiny profile, for real: made, made again, edited, killed, refused.
+
+Runs in a copy of the checkout, in a folder with a space in its name, with the checkout's .venv
+linked in. One test after the other uses the same run, as a user would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+MAKE = ["make", "PROFILE=tiny", f"PYTHON_SYSTEM={sys.executable}"]
+
+
+def make(folder: Path, *words: str, timeout: int = 900) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*MAKE, *words], cwd=folder, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def times(run: Path) -> dict[str, int]:
+    """Modification times of everything that a stage makes, by path within the run."""
+    return {
+        str(path.relative_to(run)): path.stat().st_mtime_ns
+        for path in run.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def leftovers(run: Path) -> list[str]:
+    return [str(path) for path in run.rglob("*.partial*")]
+
+
+def checkout(target: Path) -> Path:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    (target / ".venv").symlink_to(ROOT / ".venv")
+    # Copies are younger than the environment, which is nonetheless theirs.
+    os.utime(target / "requirements" / "cpu.txt", (0, 0))
+    return target
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = checkout(tmp_path_factory.mktemp("make") / "with a space")
+    done = make(folder, "submit", "TEAM=first", "-j2")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture
+def run(project: Path) -> Path:
+    return project / "runs" / "tiny-quick"
+
+
+def test_submit_makes_every_stage(project: Path, run: Path) -> None:
+    for name in (
+        "base/model.ckpt",
+        "base/tokenizer.model",
+        "records/train.mindrecord",
+        "baseline/scores.json",
+        "finetune/adapters/5.ckpt",
+        "finetune/logs/worker_0.log",
+        "finetune/logs/worker_1.log",
+        "merged/5/model.ckpt",
+        "evaluate/5/scores.json",
+        "evaluate/best.json",
+        "report/report.md",
+        "report/report.html",
+    ):
+        assert (run / name).stat().st_size > 0, name
+    assert (project / "submission" / "first.zip").stat().st_size > 0
+    assert leftovers(project / "runs") == []
+    trained = json.loads((run / "finetune" / "run.json").read_text())
+    assert trained["workers"] == 2
+    assert len(trained["checkpoints"]) == 5
+
+
+def test_a_second_make_does_nothing(project: Path, run: Path) -> None:
+    before = times(run)
+    assert make(project, "submit", "TEAM=first").returncode == 0
+    assert times(run) == before
+
+
+def test_a_dry_run_after_that_names_no_stage(project: Path, run: Path) -> None:
+    before = times(run)
+    done = make(project, "-n", "all")
+    assert done.returncode == 0
+    assert "tools.finetune" not in done.stdout
+    assert times(run) == before
+
+
+def test_an_edited_config_remakes_what_depends_on_it_and_nothing_else(
+    project: Path, run: Path
+) -> None:
+    before = times(run)
+    path = project / "configs" / "tiny" / "profile.yaml"
+    text = path.read_text()
+    assert "math: 16" in text
+    path.write_text(text.replace("math: 16", "math: 12"))
+    done = make(project, "all")
+    assert done.returncode == 0, done.stderr[-3000:]
+    after = times(run)
+    changed = {name.split("/")[0] for name in after if before.get(name) != after[name]}
+    assert changed == {"config", "stages", "baseline", "evaluate", "report"}
+
+
+@pytest.mark.parametrize(
+    "stage", ["convert", "baseline", "finetune", "merge", "evaluate", "report"]
+)
+def test_a_killed_stage_goes_on_and_ends_the_same(
+    project: Path, run: Path, tmp_path: Path, stage: str
+) -> None:
+    first = {
+        name: sha256(run / name)
+        for name in ("finetune/adapters/5.ckpt", "merged/5/model.ckpt", "baseline/math.jsonl")
+    }
+    outputs = {
+        "convert": ["base", "corpus", "records", "prompts"],
+        "baseline": ["baseline"],
+        "finetune": ["finetune"],
+        "merge": ["merged"],
+        "evaluate": ["evaluate"],
+        "report": ["report"],
+    }[stage]
+    for name in outputs:
+        shutil.rmtree(run / name)
+    process = subprocess.Popen(
+        [*MAKE, stage], cwd=project, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    time.sleep({"finetune": 12, "baseline": 7, "evaluate": 8}.get(stage, 0.7))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.time() + 30
+    # What make had started dies with it; until then the run is still held.
+    while make(project, "-n", stage).returncode != 0 and time.time() < deadline:
+        time.sleep(0.5)
+    time.sleep(2)
+    done = make(project, "all")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert {name: sha256(run / name) for name in first} == first
+    assert leftovers(run) == []
+
+
+def test_two_makes_on_one_run_the_second_is_refused(project: Path, run: Path) -> None:
+    shutil.rmtree(run / "baseline")
+    process = subprocess.Popen(
+        [*MAKE, "all"], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(2)
+    second = make(project, "all")
+    assert second.returncode == 2
+    assert "error: runs/tiny-quick: another command is at work" in second.stderr
+    assert process.wait(timeout=300) == 0
+
+
+def test_an_unknown_profile_is_one_line(project: Path) -> None:
+    done = make(project, "all", "PROFILE=nothing", "RUN=other")
+    assert done.returncode == 2
+    assert "error: PROFILE: no such profile 'nothing'; choose one of: " in done.stderr
+
+
+def test_a_run_that_cannot_be_written_is_one_line(project: Path) -> None:
+    blocked = project / "runs" / "blocked"
+    blocked.write_text("a file stands here")
+    done = make(project, "all", "RUN=blocked")
+    assert done.returncode == 2
+    assert "error: runs/blocked: " in done.stderr
+    assert blocked.read_text() == "a file stands here"

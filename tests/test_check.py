@@ -1,0 +1,74 @@
+"""tools.check as a command: both verdicts of both subcommands, and the exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tools import check
+from tools.packaging import inspection
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def invoke(*words: object):
+    return CliRunner().invoke(check.main, [str(word) for word in words])
+
+
+def test_good_configs() -> None:
+    path = ROOT / "configs/tiny/finetune.yaml"
+    result = invoke("configs", path)
+    assert (result.exit_code, result.output) == (0, "1 file checked\n")
+    assert invoke("configs", path, ROOT / "configs/contest.yaml").output == "2 files checked\n"
+
+
+def test_bad_configs(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a: 1\na: 2\nb: /home/me\n")
+    result = invoke("configs", path)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        f"{path}:2: the key 'a' stands twice",
+        f"{path}:3: absolute path /home/me: it exists on one machine only",
+        "2 faults",
+    ]
+    assert result.stdout == ""
+    missing = invoke("configs", tmp_path / "none.yaml")
+    assert missing.exit_code == 2
+    assert "none.yaml: no YAML file; name a config" in missing.output
+
+
+@pytest.mark.parametrize(("faults", "code"), [([], 0), (["a: missing"], 1)])
+def test_submissions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faults: list, code: int):
+    monkeypatch.setattr(inspection, "check_submission", lambda path: faults)
+    result = invoke("submission", tmp_path)
+    assert result.exit_code == code
+    assert result.stderr.splitlines() == [*faults, "1 fault"][: 2 * len(faults)]
+    assert ("complete" in result.stdout) == (code == 0)
+
+
+def test_what_is_no_submission(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"no zip")
+    result = invoke("submission", path)
+    assert result.exit_code == 2
+    assert result.output == f"error: {path}: neither a folder nor a zip; name TEAM.zip\n"
+    assert invoke("submission", tmp_path / "none").exit_code == 2
+
+
+@pytest.mark.parametrize("script", ["check", "report", "stage", "submit"])
+def test_help_loads_nothing_heavy(script: str) -> None:
+    code = (
+        f"import sys, tools.{script}\n"
+        "heavy = {'mindspore', 'mindformers', 'numpy', 'yaml', 'pydantic', 'jinja2', 'matplotlib'}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    runner = CliRunner()
+    module = __import__(f"tools.{script}", fromlist=["main"])
+    assert "Example:" in runner.invoke(module.main, ["--help"]).output
