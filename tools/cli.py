@@ -21,7 +21,9 @@ def _load_defaults(ctx: click.Context, _: click.Parameter, path: Optional[str]) 
         values = json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError:
         raise click.UsageError(f"{path}: no such file; make it with `make`", ctx) from None
-    except ValueError:
+    except OSError as error:
+        raise click.UsageError(str(from_os_error(error)), ctx) from None
+    except (ValueError, RecursionError):
         raise click.UsageError(f"{path}: not JSON; make it again with `make`", ctx) from None
     if not isinstance(values, dict):
         raise click.UsageError(f"{path}: not a JSON object; make it again with `make`", ctx)

@@ -23,7 +23,13 @@ _FILE = click.Path(path_type=Path)
 @click.option("--base", required=True, type=_FILE, help="Checkpoint of the base weights.")
 @click.option("--records", required=True, type=_FILE, help="MindRecord file of the training rows.")
 @click.option("--output", required=True, type=_FILE, help="Folder of adapters, logs and loss.csv.")
-@click.option("--checkpoints", default=5, show_default=True, help="How many, at even intervals.")
+@click.option(
+    "--checkpoints",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="How many, at even intervals.",
+)
 def main(
     config: Path, model: Path, base: Path, records: Path, output: Path, checkpoints: int
 ) -> None:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Iterator
 
 import pytest
 from packaging_run import GOOD, TEAM, fill_project, fill_run
 
+from tools.packaging import facts, inspection
 from tools.packaging.report import write_report
 from tools.packaging.submission import build_submission
+from tools.scoring import scores
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rules_read_once() -> Iterator[None]:
+    """Reading the same rules hundreds of times is most of what these tests would do."""
+    patch = pytest.MonkeyPatch()
+    read = cache(inspection.read_contest)
+    for module in (facts, inspection, scores):
+        patch.setattr(module, "read_contest", read)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
     write(run / "config/evaluation.json", evaluation)
     for name in ("model", "corpus", "records"):
         write(run / f"config/{name}.json", {"seed": 42})
+    write(run / "config/resolved", "")
     write(run / "base/model.ckpt", b"base weights")
     kinds = {"add": {"rows": 9, "unique": 8, "duplicates": 1, "train": 6, "valid": 1, "test": 1}}
     splits = {"train": 6, "valid": 1, "test": 1}

@@ -117,6 +117,13 @@ def test_secrets_anywhere(package: Path, name: str) -> None:
     assert secret not in faults[0]
 
 
+def test_our_vocabulary_passes(package: Path) -> None:
+    # Words of a vocabulary may look like paths.
+    words = {f"/usr/{index:x}": index for index in range(5000)}
+    write(package / "weights/tokenizer.json", {"model": {"vocab": words}})
+    assert seal(package) == []
+
+
 def test_a_config_that_would_not_train(package: Path) -> None:
     path = package / "configs/finetune.yaml"
     config = yaml.safe_load(path.read_text())
@@ -149,6 +156,12 @@ def test_a_squad_log_of_another_run(package: Path) -> None:
     shutil.copy(package / "logs/squad/baseline.log", package / "logs/squad/best.log")
     faults = seal(package)
     assert "logs/squad/best.log: its pairs give f1 50.0, the scores say 75.0" in faults
+
+
+def test_weights_that_were_not_evaluated(package: Path) -> None:
+    (package / "weights/model.ckpt").write_bytes(b"others")
+    (fault,) = seal(package)
+    assert fault.startswith("scores/best.json: the scores are of weights with sha256 ")
 
 
 def test_weights_and_their_link(package: Path) -> None:

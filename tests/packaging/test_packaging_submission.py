@@ -74,8 +74,11 @@ def test_good_packages_pass(finished: Dict[str, Path]) -> None:
     assert check_submission(finished["output"] / f"{TEAM}.zip") == []
 
 
-def test_the_same_run_gives_the_same_zip(finished: Dict[str, Path], tmp_path: Path) -> None:
-    made = build_submission(finished["run"], TEAM, tmp_path, root=finished["project"])
+def test_the_same_run_gives_the_same_zip(
+    finished: Dict[str, Path], run: Path, tmp_path: Path
+) -> None:
+    write(run / "stages/submit.json", {"stage": "submit", "seconds": 1.5, "peak_memory_mb": 9})
+    made = build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
     assert made.archive.read_bytes() == (finished["output"] / f"{TEAM}.zip").read_bytes()
     assert made.files == len(EXPECTED)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.shape import LlamaShape
+from tools.settings.resolve import read_resolved
 
 # Standard deviation of the initial weights: Touvron et al., 2023 (LLaMA) and GPT-2 before it.
 _INITIAL_DEVIATION = 0.02
@@ -26,7 +26,7 @@ def convert_weights(config: Path, material: Path, output: Path) -> Dict[str, Any
     material  folder with the fetched artefacts
     Raises UserError where the file is missing, damaged or of another shape than the config.
     """
-    settings = json.loads(config.read_text("utf-8"))
+    settings = read_resolved(config, ["source", "file", "seed", "model_config", "tied"])
     shape = LlamaShape.from_model_config(settings["model_config"], str(config))
     source = settings["source"]
     if source == "gguf":
@@ -38,7 +38,7 @@ def convert_weights(config: Path, material: Path, output: Path) -> Dict[str, Any
     write_json(output.with_name("model.json"), shape.to_dict())
     tied = shape.vocab_size * shape.hidden_size if settings["tied"] else 0
     total = shape.count() - tied
-    parameters = {"trained": 0, "total": total, "denominator": settings["denominator"] or total}
+    parameters = {"trained": 0, "total": total, "denominator": settings.get("denominator") or total}
     write_json(output.with_name("parameters.json"), parameters)
     return {"source": source, "parameters": shape.count(), "bytes": output.stat().st_size}
 

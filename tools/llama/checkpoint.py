@@ -34,8 +34,8 @@ _DTYPES = {
     "Int64": np.dtype("<i8"),
     "Bool": np.dtype("?"),
 }
-_TYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items() if name != "BFloat16"}
 _PART = 512 << 20
+_MOST_DIMS = 8  # MindSpore's own limit
 _VARINT, _BYTES = 0, 2
 
 
@@ -118,13 +118,15 @@ def _join(tag: str, parts: list[_Piece], path: Path) -> Entry:
     dtype = _DTYPES.get(first.type_name)
     if dtype is None:
         raise UserError(f"tensor {tag} has the unknown element type {first.type_name!r}", path)
+    found = sum(part.size for part in parts)
     # MindSpore writes a scalar's shape as one zero, or not at all.
-    shape = () if first.dims == (0,) else first.dims
+    shape = () if first.dims == (0,) and found else first.dims
+    if len(shape) > _MOST_DIMS or not all(0 <= dim < 1 << 40 for dim in shape):
+        raise UserError(f"tensor {tag} has an impossible shape", path, "make or fetch it again")
     expected = dtype.itemsize
     for dim in shape:
         expected *= dim
-    found = sum(part.size for part in parts)
-    if found != expected or min(shape, default=0) < 0:
+    if found != expected:
         raise UserError(
             f"tensor {tag} of shape {shape} takes {expected} bytes, but {found} are there",
             path,
@@ -148,6 +150,7 @@ def _read_value(handle: BinaryIO, end: int) -> Iterator[_Piece]:
             found = True
         else:
             handle.seek(stop)
+    _require_end(handle, value_end)
     if found:
         yield piece
 
@@ -165,6 +168,7 @@ def _read_tensor(handle: BinaryIO, end: int, piece: _Piece) -> None:
         if key >> 3 == 1:  # packed dims
             while handle.tell() < stop:
                 dims.append(_signed(_read_varint(handle)))
+            _require_end(handle, stop)
         elif key >> 3 == 2:
             piece.type_name = _read_exact(handle, stop).decode("utf-8")
         elif key >> 3 == 3:
@@ -172,7 +176,14 @@ def _read_tensor(handle: BinaryIO, end: int, piece: _Piece) -> None:
             handle.seek(stop)
         else:
             handle.seek(stop)
+    _require_end(handle, end)
     piece.dims = tuple(dims)
+
+
+def _require_end(handle: BinaryIO, end: int) -> None:
+    """A number must not reach over the end of what holds it: all after it would be misread."""
+    if handle.tell() != end:
+        raise EOFError(f"a field reaches over byte {end}")
 
 
 def _open_field(handle: BinaryIO, end: int) -> tuple[int, int]:
@@ -245,8 +256,9 @@ def write_checkpoint(
 def cast(array: np.ndarray, type_name: str) -> np.ndarray:
     """The array in the storage type `type_name`; bfloat16 comes back as its uint16 bits."""
     if type_name != "BFloat16":
-        return np.ascontiguousarray(array, dtype=_DTYPES[type_name])
-    bits = np.ascontiguousarray(array, dtype=np.float32).view(np.uint32)
+        # Not ascontiguousarray, which makes a scalar a vector of one.
+        return np.asarray(array, dtype=_DTYPES[type_name], order="C")
+    bits = np.asarray(array, dtype=np.float32, order="C").view(np.uint32)
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
     # The carry would turn a NaN's payload into an infinity or a number: keep it quiet instead.
     return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype(np.uint16)

@@ -55,7 +55,8 @@ def shape_differences(reader: Any, shape: LlamaShape) -> list[str]:
     lines = []
     for key, value in expected.items():
         found = field(reader, key)
-        same = np.isclose(found, value) if isinstance(value, float) and found else found == value
+        close = isinstance(value, float) and isinstance(found, (int, float))
+        same = np.isclose(found, value) if close else found == value
         if not same:
             lines.append(f"{key} is {found}, the config says {value}")
     return lines
@@ -87,7 +88,11 @@ def read_weights(reader: Any, shape: LlamaShape, path: str) -> Iterator[tuple[st
         if source not in stored:
             raise UserError(f"has no tensor {source} (for {name})", path, "fetch the right model")
         tensor = stored[source]
-        weight = quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32, copy=False)
+        try:
+            weight = quants.dequantize(tensor.data, tensor.tensor_type)
+        except NotImplementedError as error:
+            raise UserError(f"{source}: {error}", path, "fetch the right model") from error
+        weight = weight.astype(np.float32, copy=False)
         if weight.shape != dims:
             raise UserError(f"{source} has shape {weight.shape}, the config wants {dims}", path)
         if name.endswith("attention.wq.weight"):
@@ -112,11 +117,19 @@ def tokenizer_json(reader: Any, path: str) -> str:
             path,
             "add the pre-tokenizer to tools/llama/gguf.py",
         )
-    tokens = field(reader, "tokenizer.ggml.tokens")
-    types = field(reader, "tokenizer.ggml.token_type")
-    merges = [tuple(merge.split(" ", 1)) for merge in field(reader, "tokenizer.ggml.merges")]
-    vocabulary = {token: index for index, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokens, types, merges = (
+        field(reader, f"tokenizer.ggml.{key}") for key in ("tokens", "token_type", "merges")
+    )
+    vocabulary = {token: index for index, token in enumerate(tokens or [])}
+    if not tokens or not types or not merges or not len(types) == len(tokens) == len(vocabulary):
+        raise UserError(
+            "its tokens, their types and the merges do not fit together", path, "run `make fetch`"
+        )
+    try:
+        pairs = [tuple(merge.split(" ", 1)) for merge in merges]
+        tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
+    except Exception as error:  # `tokenizers` raises this very class
+        raise UserError(f"its merges are unfit ({error})", path, "run `make fetch`") from error
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),

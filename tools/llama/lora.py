@@ -38,27 +38,36 @@ class LoraConfig:
         try:
             config = cls(int(pet["lora_rank"]), float(pet["lora_alpha"]), pet["target_modules"])
             re.compile(config.targets)
-        except (KeyError, TypeError, ValueError, re.error) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
             raise UserError(
                 f"pet_config is not a LoRA config ({error})",
                 where,
                 "give lora_rank, lora_alpha and target_modules",
             ) from error
-        if config.rank < 1 or config.alpha <= 0:
-            raise UserError("lora_rank and lora_alpha must be positive", where, "correct them")
+        if pet.get("exclude_layers"):
+            raise UserError("exclude_layers is not read here", where, "narrow target_modules")
+        if config.rank < 1 or config.rank != float(pet["lora_rank"]):
+            raise UserError("lora_rank must be a whole number from 1 on", where, "correct it")
+        if not 0 < config.alpha < float("inf"):
+            raise UserError("lora_alpha must be a positive number", where, "correct it")
         return config
 
 
 def adapter_parameters(shape: LlamaShape, lora: LoraConfig) -> dict[str, tuple[int, int]]:
     """Name → shape of every LoRA parameter that training will create.
 
-    A module is adapted where the regex matches its whole name, as mindpet does it.
+    As MindFormers does it (pet/tuners/lora_adapter.py): the regex is held against the beginning
+    of one name on the path at a time ("wq", never "model.layers.0.attention.wq"), and what lies
+    below a matching module that is no matrix itself is passed over.
     """
     pattern = re.compile(lora.targets)
     found: dict[str, tuple[int, int]] = {}
     for name, dims in shape.parameters().items():
-        module = name[: -len(".weight")] if name.endswith(".weight") else name
-        if len(dims) == 2 and module.startswith("model.layers.") and pattern.fullmatch(module):
+        if len(dims) != 2 or not name.endswith(".weight"):  # norms, and the embedding
+            continue
+        module = name[: -len(".weight")]
+        *above, own = module.split(".")
+        if pattern.match(own) and not any(map(pattern.match, above)):
             found[module + LORA_A] = (lora.rank, dims[1])
             found[module + LORA_B] = (dims[0], lora.rank)
     return found

@@ -41,6 +41,8 @@ class LlamaShape:
         `n_kv_heads` may be absent (then every head has its own keys and values).
         Raises UserError, naming the keys, where one is missing or the sizes do not fit.
         """
+        if not isinstance(config, Mapping):
+            raise UserError("model_config is no mapping", where, "give it keys and values")
         defaults = {"n_kv_heads": config.get("num_heads"), "theta": 10000.0}
         values = {name: config.get(name, defaults.get(name)) for name in cls.__dataclass_fields__}
         missing = [name for name, value in values.items() if value is None]
@@ -48,6 +50,11 @@ class LlamaShape:
             raise UserError(
                 f"model_config lacks {', '.join(missing)}", where, "add what is missing"
             )
+        for name, value in values.items():
+            if not _fits(name, value):
+                wanted = "a number" if name in _REALS else "a whole number"
+                # YAML reads 1e-5 as text, 1.0e-5 as a number.
+                raise UserError(f"{name} is {value!r}, not {wanted}", where, f"correct {name}")
         shape = cls(**values)
         if shape.hidden_size % shape.num_heads or shape.num_heads % shape.n_kv_heads:
             raise UserError(
@@ -60,7 +67,7 @@ class LlamaShape:
 
     @classmethod
     def load(cls, path: Union[str, Path]) -> LlamaShape:
-        """Read what `save` wrote."""
+        """Read the JSON file of what `to_dict` gives."""
         try:
             return cls.from_model_config(json.loads(Path(path).read_text("utf-8")), str(path))
         except ValueError as error:
@@ -98,6 +105,19 @@ class LlamaShape:
                 size *= dim
             total += size
         return total
+
+
+_REALS = ("theta", "rms_norm_eps")
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Sizes are positive and small enough to multiply; token ids may be 0 or, for none, -1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    if name in _REALS:
+        return 0 < value < float("inf")
+    least = -1 if name.endswith("_token_id") else 1
+    return isinstance(value, int) and least <= value < 1 << 31
 
 
 EMBEDDING = "model.tok_embeddings.embedding_weight"

@@ -53,7 +53,7 @@ def check_submission(path: Union[str, Path]) -> List[str]:
                 damaged.add(name)
                 faults.append(f"{name}: damaged ({error})")
         usable = [name for name in known if name not in damaged]
-        faults += _consistency(contents, usable)
+        faults += _consistency(contents, usable, listed)
     return faults
 
 
@@ -138,7 +138,9 @@ def _look_into(contents: Contents, name: str, entry: Optional[FileEntry]) -> Ite
         yield f"{name}:{leak.line}: {leak.what}"
 
 
-def _consistency(contents: Contents, names: List[str]) -> Iterator[str]:
+def _consistency(
+    contents: Contents, names: List[str], listed: Dict[str, FileEntry]
+) -> Iterator[str]:
     """Configs that would train, logs that are complete, scores that are of these weights."""
     present = {name for name in names if 0 < contents.sizes[name] <= _LARGEST_TEXT}
     documents: Dict[str, Any] = {}
@@ -161,6 +163,10 @@ def _consistency(contents: Contents, names: List[str]) -> Iterator[str]:
             yield from _squad_log(contents, target, scores)
     if layout.LINK in documents:
         yield from _link(documents[layout.LINK])
+    evaluated = best.get("model_sha256") if isinstance(best, dict) else None
+    handed_in = _weights_sha256(documents, listed)
+    if evaluated and handed_in and evaluated != handed_in:
+        yield f"{layout.BEST}: the scores are of weights with sha256 {evaluated}, not of these"
 
 
 def _config(contents: Contents, present: set) -> Iterator[str]:
@@ -217,6 +223,13 @@ def _link(link: Any) -> Iterator[str]:
             raise ValueError
     except (KeyError, TypeError, ValueError):
         yield f"{layout.LINK}: needs url, bytes and sha256"
+
+
+def _weights_sha256(documents: Dict[str, Any], listed: Dict[str, FileEntry]) -> Optional[str]:
+    if layout.WEIGHTS in listed:
+        return listed[layout.WEIGHTS].sha256
+    link = documents.get(layout.LINK)
+    return link.get("sha256") if isinstance(link, dict) else None
 
 
 def _shown(name: str) -> str:

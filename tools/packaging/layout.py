@@ -95,8 +95,13 @@ def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
     evaluate, finetune = run / "evaluate", run / "finetune"
     files = {f"report/{name}": run / "report" / name for name in ("report.md", "report.html")}
     files.update({f"report/{name}": run / "report" / name for name in FIGURES})
-    files.update({f"configs/{path.name}": path for path in _below(run / "config")})
-    files.update({f"stages/{path.name}": path for path in _below(run / "stages")})
+    # Make leaves an empty stamp beside the configs.
+    configs = [*_below(run / "config", "*.json"), *_below(run / "config", "*.yaml")]
+    files.update({f"configs/{path.name}": path for path in configs})
+    for path in _below(run / "stages"):
+        # The record of an earlier packaging would make the next package another one.
+        if path.name != "submit.json":
+            files[f"stages/{path.name}"] = path
     for path in _below(finetune / "logs"):
         # MindFormers leaves some logs empty; a worker's may not be.
         if path.stat().st_size or path.name.startswith("worker_"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.scoring.scores import score_run
+from tools.settings.resolve import read_resolved
 
 PathLike = Union[str, Path]
 
@@ -40,7 +40,9 @@ def score_checkpoints(
     Raises UserError where a checkpoint's predictions are missing.
     """
     folder = Path(folder)
-    numbers: List[int] = json.loads(Path(steps).read_text("utf-8"))["steps"]
+    numbers: List[int] = read_resolved(Path(steps), ["steps"])["steps"]
+    if not isinstance(numbers, list) or not numbers:
+        raise UserError("names no checkpoint", steps, "run `make finetune` again")
     rows: List[Dict[str, Any]] = []
     scores: List[Dict[str, Any]] = []
     for index, step in enumerate(numbers, 1):

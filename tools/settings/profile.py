@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Dict, List, Literal, Optional, Union
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from tools.files.errors import UserError
 from tools.settings.lines import Settings, read_settings
@@ -21,6 +21,12 @@ class ModelSource(Settings):
     file: Optional[str] = None
     tied: bool
     denominator: Optional[PositiveInt] = None
+
+    @model_validator(mode="after")
+    def has_its_file(self) -> ModelSource:
+        if (self.source == "seed") != (self.file is None):
+            raise ValueError("a seed needs no file, every other source one")
+        return self
 
 
 class TokenizerSource(Settings):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
 import yaml
 
@@ -130,6 +130,19 @@ _SECTIONS = [
     "context",
     "model",
 ]
+# What the stages take out of the file, and of what type it has to be.
+_KINDS = {
+    "runner_config.epochs": int,
+    "train_dataset.data_loader": dict,
+    "train_dataset.batch_size": int,
+    "train_dataset_task": dict,
+    "parallel_config.data_parallel": int,
+    "callbacks": list,
+    "model.model_config": dict,
+    "model.model_config.seq_length": int,
+    "model.model_config.vocab_size": int,
+}
+_WORDS = {dict: "a section of keys", list: "a list", int: "a whole number from 1 on"}
 
 
 def read_finetune(path: Path) -> Dict[str, Any]:
@@ -142,12 +155,36 @@ def read_finetune(path: Path) -> Dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise UserError("not valid YAML", where, "correct the line") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise UserError("not valid YAML in UTF-8", path, "correct the file") from error
     missing = [name for name in _SECTIONS if not isinstance(config, dict) or name not in config]
     if missing:
         raise UserError(f"lacks {', '.join(missing)}", path, "add the sections")
-    if not isinstance(config["model"], dict) or "model_config" not in config["model"]:
-        raise UserError("lacks model.model_config", path, "add the section")
+    for key, kind in _KINDS.items():
+        value: Any = config
+        for step in key.split("."):
+            value = value.get(step) if isinstance(value, dict) else None
+        if type(value) is not kind or (kind is int and value < 1):
+            raise UserError(f"{key} is {_brief(value)}, not {_WORDS[kind]}", path, f"correct {key}")
+    if not all(isinstance(entry, dict) and "type" in entry for entry in config["callbacks"]):
+        raise UserError("a callback has no type", path, "give each of callbacks a type")
     return config
+
+
+def _brief(value: Any) -> str:
+    return "missing" if value is None else repr(value)[:60]
+
+
+def read_resolved(path: Path, keys: Sequence[str]) -> Dict[str, Any]:
+    """The object in a JSON file of a run; UserError where it is none or lacks one of `keys`."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError("not JSON", path, "make it again") from error
+    missing = [key for key in keys if not isinstance(value, dict) or key not in value]
+    if missing:
+        raise UserError(f"lacks {', '.join(missing)}", path, "make it again")
+    return value
 
 
 def _write_if_changed(path: Path, text: str) -> bool:

@@ -22,6 +22,7 @@ from tools.files.progress import progress
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter, count
 from tools.llama.shape import LlamaShape
+from tools.settings.resolve import read_finetune, read_resolved
 
 ROOT = Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.5
@@ -45,10 +46,10 @@ def finetune(
     fails.
     """
     started = time.time()
-    settings = json.loads(model.read_text("utf-8"))
+    settings = read_resolved(model, ["model_config", "pet_config", "tied", "denominator"])
     shape = LlamaShape.from_model_config(settings["model_config"], str(config))
     lora = LoraConfig.from_pet_config(settings["pet_config"] or {}, str(config))
-    native = yaml.safe_load(config.read_text("utf-8"))
+    native = read_finetune(config)
     steps = _check_inputs(native, config, base, records, shape, checkpoints)
     trained = adapter_parameters(shape, lora)
     if not trained:
@@ -67,7 +68,7 @@ def finetune(
         work.mkdir()
         write_json(work / "parameters.json", parameters)
         interval = steps // checkpoints
-        run_config = _native_config(native, work, records, interval)
+        run_config = _native_config(native, work, records, interval, steps // interval + 1)
         (work / "logs").mkdir()
         seconds = _run_workers(run_config, base, work, workers, steps)
         kept = _keep_adapters(work, steps, interval, checkpoints, shape, lora)
@@ -102,10 +103,12 @@ def _check_inputs(
     checkpoints: int,
 ) -> int:
     """The number of steps; UserError where data, weights and config do not fit together."""
+    if not any(entry["type"] == "CheckpointMonitor" for entry in native["callbacks"]):
+        raise UserError("no callback saves checkpoints", config, "add a CheckpointMonitor")
     summary_path = records.with_name(records.name + ".json")
     if not records.is_file() or not summary_path.is_file():
         raise UserError("no such MindRecord file, or its summary is missing", records, "make it")
-    summary = json.loads(summary_path.read_text("utf-8"))
+    summary = read_resolved(summary_path, ["seq_length", "rows"])
     length = native["model"]["model_config"]["seq_length"]
     if summary["seq_length"] != length:
         raise UserError(
@@ -131,8 +134,13 @@ def _check_inputs(
     return steps
 
 
-def _native_config(native: Dict[str, Any], work: Path, records: Path, interval: int) -> Path:
-    """Write the config as the workers run it: this machine's paths, the checkpoint interval."""
+def _native_config(
+    native: Dict[str, Any], work: Path, records: Path, interval: int, saves: int
+) -> Path:
+    """Write the config as the workers run it: this machine's paths, the checkpoint interval.
+
+    saves   how many checkpoints there will be: fewer to keep would remove the first ones.
+    """
     native = json.loads(json.dumps(native))
     native["output_dir"] = str(work / "mindformers")
     loader = native["train_dataset"]["data_loader"]
@@ -141,6 +149,7 @@ def _native_config(native: Dict[str, Any], work: Path, records: Path, interval: 
     for callback in native["callbacks"]:
         if callback["type"] == "CheckpointMonitor":
             callback["save_checkpoint_steps"] = interval
+            callback["keep_checkpoint_max"] = max(callback.get("keep_checkpoint_max", 1), saves)
             callback["directory"] = str(work / "mindformers")
     path = work / "finetune-as-run.yaml"
     path.write_text(yaml.dump(native, Dumper=_NoAliases, sort_keys=False, allow_unicode=True))
@@ -245,9 +254,7 @@ def _why_it_failed(work: Path) -> str:
     logs = sorted((work / "logs").glob("worker_*.log"), key=lambda path: path.stat().st_mtime)
     for log in logs:
         lines = log.read_text("utf-8", errors="replace").splitlines()
-        errors = [
-            i for i, line in enumerate(lines) if re.match(r"^[A-Za-z.]*(Error|Exception)", line)
-        ]
+        errors = [i for i, line in enumerate(lines) if _ERROR.match(line)]
         if errors:
             # MindSpore puts the reason on the lines below the class of the error.
             told = " ".join(line for line in lines[errors[-1] :][:6] if not line.startswith("-"))

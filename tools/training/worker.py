@@ -15,6 +15,10 @@ def main(config_path: str, checkpoint: str, loss_csv: str) -> None:
     from mindformers.core.context import build_context
 
     config = MindFormerConfig(config_path)
+    if os.environ.get("MS_ROLE") == "MS_SCHED" and not config.use_parallel:
+        # msrun starts its scheduler with the same script. It would wait in the initialisation of
+        # the communication; a lone worker has none, and the scheduler would train beside it.
+        return
     # Without it MindSpore 2.9 stays in PyNative mode, where a step takes five times as long.
     build_context(config)
     if config.context.device_target == "CPU":
