@@ -9,7 +9,7 @@ from typing import Sequence, Union
 
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
-from tools.packaging.processes import peak_memory, run_command
+from tools.files.processes import peak_memory, run_command
 from tools.packaging.provenance import commit_of, machine, versions, without_folders
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"

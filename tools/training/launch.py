@@ -18,6 +18,7 @@ import yaml
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import CheckFailed, UserError
+from tools.files.processes import killed_with
 from tools.files.progress import progress
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter, count
@@ -209,6 +210,7 @@ def _run_workers(config: Path, base: Path, work: Path, workers: int, steps: int)
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=killed_with(os.getpid()),
         )
         try:
             _watch(process, loss_csv, steps)
@@ -223,7 +225,7 @@ def _run_workers(config: Path, base: Path, work: Path, workers: int, steps: int)
 
 def _watch(process: subprocess.Popen, loss_csv: Path, steps: int) -> None:
     """Show steps as they come; the first takes minutes, since the graph is compiled before it."""
-    with progress("finetune", steps, unit="steps") as bar:
+    with progress("finetune (graph first, then steps)", steps, unit="steps") as bar:
         done = 0
         while process.poll() is None:
             time.sleep(_POLL_SECONDS)

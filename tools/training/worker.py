@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+
+from tools.files.processes import die_with_parent
 
 
 def main(config_path: str, checkpoint: str, loss_csv: str) -> None:
@@ -34,4 +37,6 @@ def main(config_path: str, checkpoint: str, loss_csv: str) -> None:
 
 
 if __name__ == "__main__":
+    # msrun does not end its workers when it is killed itself.
+    die_with_parent(signal.SIGKILL)
     main(*sys.argv[1:])

@@ -44,7 +44,7 @@ def run_command(command: Sequence[str]) -> int:
 
     before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
     try:
-        process = subprocess.Popen(list(command), preexec_fn=_before_command(os.getpid()))
+        process = subprocess.Popen(list(command), preexec_fn=killed_with(os.getpid()))
         for number in early:
             process.send_signal(number)
         code = process.wait()
@@ -72,7 +72,9 @@ def die_with_parent(number: int) -> None:
     _prctl(_SET_DEATH_SIGNAL, number)
 
 
-def _before_command(parent: int) -> Callable[[], None]:
+def killed_with(parent: int) -> Callable[[], None]:
+    """A Popen `preexec_fn` whose child is killed when `parent`, its parent, ends in any way."""
+
     def ask() -> None:
         die_with_parent(signal.SIGKILL)
         # The parent may have ended before it was asked.
