@@ -162,6 +162,7 @@ def run(
 @click.option("--parameters", type=_FILE, required=True, help="JSON of parameter counts.")
 @click.option("--baseline", type=_FILE, required=True, help="scores.json of the base model.")
 @click.option("--steps", type=_FILE, required=True, help="steps.json of the adapters.")
+@click.option("--merged", type=click.Path(exists=True, file_okay=False), help="Folder of models.")
 @click.option("--output", type=click.Path(dir_okay=False), required=True, help="best.json.")
 @_PHASE
 @_JSON
@@ -170,6 +171,7 @@ def checkpoints(
     parameters: str,
     baseline: str,
     steps: str,
+    merged: Optional[str],
     output: str,
     phase: int,
     as_json: bool,
@@ -177,7 +179,7 @@ def checkpoints(
     """Score every checkpoint's answers in FOLDER/K/ and choose the best eligible one."""
     from tools.scoring import choose, tables
 
-    result = choose.score_checkpoints(folder, parameters, baseline, steps, output, phase)
+    result = choose.score_checkpoints(folder, parameters, baseline, steps, output, merged, phase)
     _print(result, as_json, tables.checkpoints_table)
 
 

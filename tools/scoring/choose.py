@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Union
 
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
+from tools.files.hashing import content_of
 from tools.scoring.scores import score_run
 from tools.settings.resolve import read_resolved
 
@@ -31,12 +32,14 @@ def score_checkpoints(
     baseline: PathLike,
     steps: PathLike,
     output: PathLike,
+    merged: Optional[PathLike] = None,
     phase: int = 1,
 ) -> Dict[str, Any]:
     """Score FOLDER/K/{squad,math}.jsonl of every checkpoint K, choose one, write `output`.
 
     Writes FOLDER/K/scores.json for each, then `output`, last: {"checkpoint", "step", "eligible",
-    "score", "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "eligible", "score"}]}.
+    "score", "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "eligible", "score"}]}, and
+    "model_sha256" of the chosen one's weights where `merged`, the folder of the models, is named.
     Raises UserError where a checkpoint's predictions are missing.
     """
     folder = Path(folder)
@@ -62,6 +65,8 @@ def score_checkpoints(
         rows.append(_row(index, step, score))
     best = best_index(scores)
     result: Dict[str, Any] = {**rows[best], "checkpoints": rows}
+    if merged is not None:
+        result["model_sha256"] = content_of(Path(merged) / str(best + 1) / "model.ckpt").sha256
     write_json(output, result)
     return result
 
