@@ -38,7 +38,8 @@ def score_checkpoints(
     """Score FOLDER/K/{squad,math}.jsonl of every checkpoint K, choose one, write `output`.
 
     Writes FOLDER/K/scores.json for each, then `output`, last: {"checkpoint", "step", "eligible",
-    "score", "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "eligible", "score"}]}, and
+    "score", "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "eligible", "score"}]},
+    and
     "model_sha256" of the chosen one's weights where `merged`, the folder of the models, is named.
     Raises UserError where a checkpoint's predictions are missing.
     """
