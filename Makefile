@@ -29,6 +29,8 @@ R := runs/$(RUN)
 C := $(R)/config
 STAGE = $(PYTHON) -m tools.stage --run $(R) --stage
 
+profile_value = $(shell sed -n '/^$(1):/,/^[a-z]/s/^  $(2): *\([^ ]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
+
 PIPELINE := fetch convert baseline finetune merge evaluate report all submit
 
 .PHONY: help
@@ -94,7 +96,6 @@ $(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recip
 $(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: $(C)/resolved ;
 
 # Where the model and its vocabulary come from decides what they are made of.
-profile_value = $(shell sed -n '/^$(1):/,/^[a-z]/s/^  $(2): *\([^ ]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
 SOURCE         := $(call profile_value,model,source)
 TOKENIZER_KIND := $(call profile_value,tokenizer,kind)
 ARTEFACT       := $(if $(filter seed,$(SOURCE)),,$(M)/$(call profile_value,model,file))
@@ -175,6 +176,13 @@ test-slow: .venv/installed-dev  ## real training, decoding and whole pipelines
 	$(PYTHON) -m pytest -m slow
 lint: .venv/installed-dev  ## ruff, file checks, configs
 	$(PYTHON) -m pre_commit run --all-files
+
+.PHONY: bench
+# A Python that has torch, transformers and gguf: a reference, no part of the project.
+REFERENCE_PYTHON ?=
+bench: $(VENV)  ## compare with transformers, live (REFERENCE_PYTHON=…)
+	@test -n '$(REFERENCE_PYTHON)' || { echo "error: REFERENCE_PYTHON: name a Python that has torch, transformers and gguf" >&2; exit 2; }
+	$(PYTHON) -m benchmarks.logits --reference '$(REFERENCE_PYTHON)' --gguf $(M)/$(call profile_value,model,file) --base $(R)/base
 
 .PHONY: clean distclean
 clean:  ## remove the runs and submissions

@@ -44,7 +44,7 @@ def test_published_counts():
 def test_names_and_shapes():
     shapes = LlamaShape.from_model_config(TINY, "x").parameters()
     assert len(shapes) == 3 + 9 * 2
-    assert list(shapes)[0] == EMBEDDING and list(shapes)[-1] == OUTPUT
+    assert next(iter(shapes)) == EMBEDDING and list(shapes)[-1] == OUTPUT
     assert shapes["model.layers.1.attention.wq.weight"] == (8, 8)
     assert shapes["model.layers.1.attention.wk.weight"] == (4, 8)
     assert shapes["model.layers.1.feed_forward.w2.weight"] == (8, 12)

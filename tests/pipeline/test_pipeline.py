@@ -154,11 +154,9 @@ def test_a_killed_stage_goes_on_and_ends_the_same(
     time.sleep({"finetune": 12, "baseline": 7, "evaluate": 8}.get(stage, 0.7))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    deadline = time.time() + 30
-    # What make had started dies with it; until then the run is still held.
-    while make(project, "-n", stage).returncode != 0 and time.time() < deadline:
-        time.sleep(0.5)
-    time.sleep(2)
+    # What make had started dies with it, workers in sessions of their own included; an orphan
+    # would still hold the run, and the next make would be refused.
+    time.sleep(1)
     done = make(project, "all")
     assert done.returncode == 0, done.stderr[-3000:]
     assert {name: sha256(run / name) for name in first} == first

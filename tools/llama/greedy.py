@@ -14,10 +14,13 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 # (rows, tokens) of a chunk, 256 tokens each: where the matrix products run at full speed.
-FORMS = ((1, 256), (4, 64), (16, 16))
+FORMS = ((4, 64), (1, 256))
+# A form is compiled when first used, which takes as long as some chunks: it has to be so much
+# fuller than one that is there.
+_FULLER = 2
 # A common beginning shorter than this is computed again: copying the cache costs a step's time.
 _WORTH_COPYING = 32
-# Prompts are let in together, so that their chunks are full, unless fewer places than this exist.
+# Prompts are let in together, so that their chunks are full.
 _LET_IN = 4
 # A capacity of its own costs the compilation of its graphs, which so many rows pay for.
 _WORTH_COMPILING = 64
@@ -118,6 +121,7 @@ class _Schedule:
         # What each place holds, its row still at work or not.
         self.held: list[Optional[_Row]] = [None] * decoder.places
         self.live: list[Optional[_Row]] = [None] * decoder.places
+        self.compiled: set[tuple[int, int]] = set()
 
     def run(self) -> None:
         while self.queue or any(self.live):
@@ -170,9 +174,8 @@ class _Schedule:
             if not ready:
                 return
             ready.sort(key=lambda row: -row.missing)
-            form = max(FORMS, key=lambda form: sum(_chunks(ready, form)))
-            chosen = ready[: form[0]]
-            counts = _chunks(ready, form)
+            form = self._fullest(ready)
+            chosen, counts = ready[: form[0]], _chunks(ready, form)
             self.decoder.prefill(
                 [row.place for row in chosen],
                 [row.prompt[row.filled : row.filled + n] for row, n in zip(chosen, counts)],
@@ -181,6 +184,15 @@ class _Schedule:
             )
             for row, count in zip(chosen, counts):
                 row.filled += count
+
+    def _fullest(self, ready: list[_Row]) -> tuple[int, int]:
+        def worth(form: tuple[int, int]) -> int:
+            known = not self.compiled or form in self.compiled
+            return sum(_chunks(ready, form)) * (_FULLER if known else 1)
+
+        form = max(FORMS, key=worth)
+        self.compiled.add(form)
+        return form
 
     def _copy_ready(self, rows: list[_Row]) -> None:
         sources = list(range(len(self.held)))

@@ -1,0 +1,111 @@
+"""The merge stage: a folder of adapters into whole model folders, and the script before it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tools.files.errors import UserError
+from tools.llama import merging
+from tools.llama.checkpoint import Checkpoint, write_checkpoint
+from tools.llama.lora import adapter_parameters
+from tools.llama.merging import merge_all, merge_one, read_config
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+SIZES = {"num_layers": 1, "hidden_size": 8, "intermediate_size": 8, "num_heads": 2}
+SIZES.update(n_kv_heads=1, vocab_size=8)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run's folder up to the merge: config, base with its tokenizer, eleven adapters."""
+    config = yaml.safe_load((CONFIGS / "tiny" / "finetune.yaml").read_text("utf-8"))
+    config["model"]["model_config"].update(SIZES)
+    (tmp_path / "finetune.yaml").write_text(yaml.safe_dump(config))
+    shape, lora = read_config(tmp_path / "finetune.yaml")
+    (tmp_path / "base").mkdir()
+    write_checkpoint(
+        tmp_path / "base" / "model.ckpt",
+        [(name, np.zeros(dims), "Float32") for name, dims in shape.parameters().items()],
+    )
+    (tmp_path / "base" / "model.json").write_text(json.dumps(shape.to_dict()))
+    (tmp_path / "base" / "tokenizer.model").write_bytes(b"vocabulary")
+    for index in range(1, 12):
+        tensors = [
+            (name, np.full(dims, index), "Float32")
+            for name, dims in adapter_parameters(shape, lora).items()
+        ]
+        write_checkpoint(tmp_path / "adapters" / f"{index}.ckpt", tensors)
+    (tmp_path / "adapters" / "steps.json").write_text("{}")
+    return tmp_path
+
+
+def merge(run):
+    return merge_all(
+        run / "base" / "model.ckpt", run / "adapters", run / "finetune.yaml", run / "merged"
+    )
+
+
+def test_whole_model_folders(run):
+    assert merge(run) == 11
+    found = {str(p.relative_to(run / "merged")) for p in (run / "merged").rglob("*") if p.is_file()}
+    names = ("model.ckpt", "model.json", "tokenizer.model")
+    assert found == {f"{index}/{name}" for index in range(1, 12) for name in names}
+    for index in (1, 11):
+        folder = run / "merged" / str(index)
+        weight = Checkpoint(folder / "model.ckpt").read("model.layers.0.attention.wq.weight")
+        assert (weight == 2 * 8 * index**2).all()  # scaling 16 / 8, rank 8
+        assert (folder / "model.json").read_bytes() == (run / "base" / "model.json").read_bytes()
+
+
+def test_again_replaces_all(run):
+    merge(run)
+    for index in range(3, 12):
+        (run / "adapters" / f"{index}.ckpt").unlink()
+    assert merge(run) == 2
+    assert sorted(p.name for p in (run / "merged").iterdir()) == ["1", "2"]
+
+
+def test_one_bad_adapter_leaves_nothing(run):
+    path = run / "adapters" / "7.ckpt"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match="not a whole MindSpore checkpoint"):
+        merge(run)
+    assert not [p.name for p in run.iterdir() if "merged" in p.name]
+
+
+def test_no_adapters(run):
+    for path in (run / "adapters").glob("*.ckpt"):
+        path.unlink()
+    with pytest.raises(UserError, match="holds no adapter checkpoint"):
+        merge(run)
+
+
+def test_too_little_disk(run, monkeypatch):
+    def refuse(folder, needed):
+        assert needed == 11 * (run / "base" / "model.ckpt").stat().st_size
+        raise UserError("needs more")
+
+    monkeypatch.setattr(merging, "require_space", refuse)
+    with pytest.raises(UserError, match="needs more"):
+        merge(run)
+    assert not (run / "merged").exists()
+
+
+def test_one(run):
+    merge(run)
+    base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
+    merge_one(base, run / "adapters" / "5.ckpt", config, run / "5.ckpt")
+    assert (run / "5.ckpt").read_bytes() == (run / "merged" / "5" / "model.ckpt").read_bytes()
+
+
+def test_config_without_lora(run):
+    config = yaml.safe_load((run / "finetune.yaml").read_text())
+    del config["model"]["model_config"]["pet_config"]
+    (run / "finetune.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(UserError, match="pet_config is not a LoRA config"):
+        merge(run)
