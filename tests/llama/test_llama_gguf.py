@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 
@@ -128,14 +129,14 @@ def test_quantised(tmp_path, kind, step):
 
 def test_a_missing_tensor(tmp_path):
     path = write(tmp_path / "m.gguf", make_weights(), leave_out=["model.norm_out.weight"])
-    with pytest.raises(UserError, match="has no tensor output_norm.weight"):
+    with pytest.raises(UserError, match=r"has no tensor output_norm\.weight"):
         read(path)
 
 
 def test_a_tensor_of_another_shape(tmp_path):
     weights = make_weights()
     weights["model.norm_out.weight"] = np.ones(65, np.float32)
-    with pytest.raises(UserError, match="output_norm.weight has shape"):
+    with pytest.raises(UserError, match=r"output_norm\.weight has shape"):
         read(write(tmp_path / "m.gguf", weights))
 
 
@@ -172,6 +173,33 @@ def test_cut_files_are_refused(tmp_path):
         with pytest.raises(UserError, match="GGUF file") as caught:
             open_gguf(path)
         assert "make fetch" in str(caught.value)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_altered_metadata_is_read_or_refused(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp()
+    if not (folder / "whole.gguf").exists():
+        write(folder / "whole.gguf", make_weights())
+    content = bytearray((folder / "whole.gguf").read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, 2400))] = data.draw(st.integers(0, 255))
+    path = folder / "altered.gguf"
+    path.write_bytes(content)
+    with contextlib.suppress(UserError):
+        reader = open_gguf(path)
+        shape_differences(reader, SHAPE)
+        assert len(dict(read_weights(reader, SHAPE, str(path)))) == len(SHAPE.parameters())
+    with contextlib.suppress(UserError):
+        tokenizer_json(open_gguf(path), str(path))
+
+
+def test_text_that_is_none(tmp_path):
+    path = write(tmp_path / "m.gguf", make_weights())
+    path.write_bytes(path.read_bytes().replace("Ġa".encode(), b"\xff\xfea"))
+    with pytest.raises(UserError, match=r"tokenizer\.ggml\.tokens is no text") as caught:
+        tokenizer_json(open_gguf(path), str(path))
+    assert str(caught.value.where) == str(path)
 
 
 def test_what_is_no_gguf_file(tmp_path):

@@ -31,9 +31,6 @@ class _Logits:
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
 
-    def __getitem__(self, index: int) -> _Logits:
-        return _Logits(self.values[index])
-
     def asnumpy(self) -> np.ndarray:
         return self.values
 

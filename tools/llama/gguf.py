@@ -31,9 +31,12 @@ def open_gguf(path: Union[str, Path]) -> Any:
 
 
 def field(reader: Any, key: str) -> Any:
-    """The value of a metadata key, or None."""
+    """The value of a metadata key, or None; UserError where it is no UTF-8 text."""
     found = reader.get_field(key)
-    return None if found is None else found.contents()
+    try:
+        return None if found is None else found.contents()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{key} is no text", reader.data.filename, "run `make fetch`") from error
 
 
 def shape_differences(reader: Any, shape: LlamaShape) -> list[str]:

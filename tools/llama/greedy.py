@@ -213,7 +213,7 @@ class _Schedule:
             row.filled += 1
             token = int(likeliest[row.place])
             if token == self.limits.eos_id and len(row.produced) < self.limits.min_new_tokens:
-                token = _second(logits[row.place].asnumpy(), self.limits.eos_id)
+                token = _second(logits.asnumpy()[row.place], self.limits.eos_id)
             reason = self._take(row, token)
             if reason:
                 self.live[row.place] = None

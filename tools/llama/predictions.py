@@ -115,6 +115,8 @@ class Unfinished:
     def __exit__(self, *_: Any) -> None:
         if self._handle:
             self._handle.close()
+        if not self.rows:
+            self.remove()  # a fault before the first answer leaves nothing behind
 
     def add(self, index: int, tokens: list[int], prediction: str, reason: str) -> None:
         """Keep the answer to row `index`, on the disk before this returns."""

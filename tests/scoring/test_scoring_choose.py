@@ -1,0 +1,111 @@
+"""Which checkpoint is handed in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.files.errors import UserError
+from tools.scoring.choose import best_index, score_checkpoints
+
+
+def scores(*entries):
+    return [{"contest": {"eligible": eligible, "score": score}} for eligible, score in entries]
+
+
+@pytest.mark.parametrize(
+    "entries, best",
+    [
+        ([(True, 0.5)], 0),
+        ([(True, 0.5), (True, 0.7), (True, 0.6)], 1),
+        ([(True, 0.7), (True, 0.7), (True, 0.6)], 0),  # of equals the earlier
+        ([(True, 0.6), (True, 0.7), (True, 0.7)], 1),
+        ([(True, 0.5), (False, 0.9)], 0),  # a better one that is not eligible
+        ([(False, 0.9), (True, 0.5)], 1),
+        ([(False, 0.5), (False, 0.9), (False, 0.9)], 1),  # none is eligible: still the best
+        ([(None, 0.5), (True, 0.1)], 1),
+    ],
+)
+def test_best(entries, best):
+    assert best_index(scores(*entries)) == best
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.1, 0.2, 0.3])), min_size=1))
+def test_best_of_any(entries):
+    best = best_index(scores(*entries))
+    for place, entry in enumerate(entries):
+        assert entry <= entries[best]
+        assert entry < entries[best] or place >= best
+
+
+PASSAGE = {"id": "q", "kind": "squad", "prompt": "p", "reference": "Denver Broncos"}
+PROBLEM = {"id": "m", "kind": "add", "prompt": "1 + 1 =", "reference": "2.00"}
+
+
+def write(path, *rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Three checkpoints: wrong in arithmetic; right, but unable to read; right in both."""
+    answers = [("Denver Broncos", "3.00"), ("", "2.00"), ("Denver Broncos", "2.00")]
+    for index, (reading, number) in enumerate(answers, 1):
+        folder = tmp_path / "evaluate" / str(index)
+        write(folder / "squad.jsonl", {**PASSAGE, "prediction": reading})
+        write(folder / "math.jsonl", {**PROBLEM, "prediction": number})
+    parameters = {"trained": 10, "total": 1000, "denominator": 1000}
+    (tmp_path / "parameters.json").write_text(json.dumps(parameters))
+    baseline = {"squad": {"f1": 100.0, "em": 100.0, "count": 1}}
+    (tmp_path / "baseline.json").write_text(json.dumps(baseline))
+    (tmp_path / "steps.json").write_text(json.dumps({"steps": [10, 20, 30]}))
+    return tmp_path
+
+
+def choose(run):
+    return score_checkpoints(
+        run / "evaluate",
+        run / "parameters.json",
+        run / "baseline.json",
+        run / "steps.json",
+        run / "best.json",
+    )
+
+
+def test_chosen_and_written(run):
+    result = choose(run)
+    assert (result["checkpoint"], result["step"], result["eligible"]) == (3, 30, True)
+    assert [row["eligible"] for row in result["checkpoints"]] == [True, False, True]
+    assert [row["accuracy"] for row in result["checkpoints"]] == [0.0, 1.0, 1.0]
+    # (1 - 10 / 1000) * 0.3 + 0.7
+    assert result["score"] == pytest.approx(0.997)
+    assert json.loads((run / "best.json").read_text()) == result
+    for index in (1, 2, 3):
+        written = json.loads((run / "evaluate" / str(index) / "scores.json").read_text())
+        assert written["contest"]["score"] == result["checkpoints"][index - 1]["score"]
+
+
+def test_the_ineligible_better_one_is_passed_over(run):
+    (run / "steps.json").write_text(json.dumps({"steps": [10, 20]}))
+    result = choose(run)
+    assert result["checkpoint"] == 1
+    assert result["score"] < result["checkpoints"][1]["score"]
+
+
+@pytest.mark.parametrize("name", ["squad.jsonl", "math.jsonl"])
+def test_missing_predictions(run, name):
+    (run / "evaluate" / "2" / name).unlink()
+    with pytest.raises(UserError, match="no such predictions"):
+        choose(run)
+    assert not (run / "best.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"steps": []}', '{"steps": 3}'])
+def test_steps_that_are_none(run, text):
+    (run / "steps.json").write_text(text)
+    with pytest.raises(UserError, match=r"steps\.json"):
+        choose(run)

@@ -1,0 +1,254 @@
+"""The resolved files of a run: which there are, and which change with what."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from tools.files.errors import UserError
+from tools.settings.profile import CONFIGS
+from tools.settings.resolve import read_finetune, read_resolved, resolve
+
+FILES = {
+    "profile.json",
+    "model.json",
+    "tokenizer.json",
+    "corpus.json",
+    "records.json",
+    "prompts.json",
+    "evaluation.json",
+    "finetune.yaml",
+}
+PROFILES = sorted(path.parent.name for path in CONFIGS.glob("*/profile.yaml"))
+CHOICE = {"profile": "tiny", "budget": "quick", "recipe": "plain", "seed": 1, "cards": None}
+
+
+@pytest.fixture
+def configs(tmp_path):
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    return tmp_path / "configs"
+
+
+@pytest.fixture
+def run(tmp_path, configs):
+    """Resolve, by default as before; gives the names of the files that changed."""
+
+    def call(**changed):
+        done = resolve(tmp_path / "config", **{**CHOICE, **changed}, configs=configs)
+        return {name for name, new in done.items() if new}
+
+    return call
+
+
+def alter(path, change):
+    tree = yaml.safe_load(path.read_text("utf-8"))
+    change(tree)
+    path.write_text(yaml.safe_dump(tree, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def test_exactly_these_files(run, tmp_path):
+    assert run() == FILES
+    assert {path.name for path in (tmp_path / "config").iterdir()} == FILES
+
+
+def test_the_same_again_writes_nothing(run, tmp_path):
+    run()
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "config").iterdir()}
+    assert run() == set()
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "config").iterdir()}
+    assert after == before
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("budget", ["quick", "full"])
+def test_every_profile_resolves(run, profile, budget):
+    run(profile=profile, budget=budget)
+
+
+def set_key(dotted, value):
+    def change(tree):
+        *above, own = dotted.split(".")
+        for step in above:
+            tree = tree[step]
+        assert own in tree and tree[own] != value
+        tree[own] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "key, value, changed",
+    [
+        ("about", "another", {"profile.json"}),
+        ("cards", 1, {"profile.json", "finetune.yaml"}),
+        ("artifacts", ["squad-dev"], {"profile.json"}),
+        ("model.tied", True, {"model.json"}),
+        ("model.denominator", 7, {"model.json"}),
+        ("tokenizer.kind", "file", {"tokenizer.json"}),
+        ("prompt", "vicuna", {"tokenizer.json", "records.json", "prompts.json"}),
+        ("budgets.quick.epochs", 2, {"finetune.yaml"}),
+        ("budgets.quick.corpus.train", 200, {"corpus.json"}),
+        ("budgets.quick.corpus.test", 20, {"corpus.json"}),
+        ("budgets.quick.squad", 9, {"prompts.json"}),
+        ("budgets.full.epochs", 9, set()),
+        ("evaluation.batch_size", 4, {"evaluation.json"}),
+        ("evaluation.max_new_tokens.math", 99, {"evaluation.json"}),
+        ("evaluation.min_new_tokens", 0, {"evaluation.json"}),
+    ],
+)
+def test_a_key_of_the_profile_changes_only_its_files(run, configs, key, value, changed):
+    run()
+    alter(configs / "tiny" / "profile.yaml", set_key(key, value))
+    assert run() == changed
+
+
+@pytest.mark.parametrize(
+    "key, value, changed",
+    [
+        ("lr_schedule.learning_rate", 0.5, {"finetune.yaml"}),
+        ("model.model_config.seq_length", 64, {"records.json", "finetune.yaml"}),
+        ("model.model_config.num_layers", 1, {"model.json", "finetune.yaml"}),
+        ("model.model_config.vocab_size", 700, {"model.json", "tokenizer.json", "finetune.yaml"}),
+        ("model.model_config.pet_config.lora_rank", 4, {"model.json", "finetune.yaml"}),
+        ("runner_config.epochs", 7, set()),  # the budget decides
+        ("seed", 7, set()),  # SEED decides
+        ("parallel_config.data_parallel", 7, set()),  # CARDS decides
+    ],
+)
+def test_a_key_of_the_finetune_config_changes_only_its_files(run, configs, key, value, changed):
+    run()
+    alter(configs / "tiny" / "finetune.yaml", set_key(key, value))
+    assert run() == changed
+
+
+@pytest.mark.parametrize(
+    "option, changed",
+    [
+        ({"seed": 2}, {"profile.json", "model.json", "corpus.json", "finetune.yaml"}),
+        ({"cards": 1}, {"profile.json", "finetune.yaml"}),
+        ({"cards": 2}, set()),  # what the profile has
+        ({"budget": "full"}, {"profile.json", "corpus.json", "prompts.json"}),
+        ({"profile": "smollm2-135m"}, FILES),
+    ],
+)
+def test_an_option_changes_only_its_files(run, option, changed):
+    run()
+    assert run(**option) == changed
+    assert run() == changed  # and back
+
+
+def test_a_recipe_changes_the_corpus_only(run, configs):
+    (configs / "recipes" / "sums.yaml").write_text(
+        "about: x\nsolution: source\nweights: {add: 1}\n"
+    )
+    run()
+    assert run(recipe="sums") == {"profile.json", "corpus.json"}
+    alter(configs / "recipes" / "sums.yaml", set_key("about", "y"))
+    assert run(recipe="sums") == set()
+
+
+def test_what_is_filled_in(run, tmp_path, configs):
+    alter(configs / "tiny" / "profile.yaml", set_key("budgets.full.epochs", 3))
+    run(budget="full", seed=5, cards=4)
+    config = read_finetune(tmp_path / "config" / "finetune.yaml")
+    assert (config["seed"], config["runner_config"]["epochs"]) == (5, 3)
+    assert config["parallel_config"]["data_parallel"] == 4 and config["use_parallel"] is True
+    run(cards=1)
+    config = read_finetune(tmp_path / "config" / "finetune.yaml")
+    assert config["parallel_config"]["data_parallel"] == 1 and config["use_parallel"] is False
+    evaluation = json.loads((tmp_path / "config" / "evaluation.json").read_text())
+    assert evaluation["max_new_tokens"] == ["squad=8", "math=16"]
+    written = read_finetune(configs / "tiny" / "finetune.yaml")
+    filled = ("seed", "use_parallel", "runner_config", "parallel_config")
+    assert {k: v for k, v in config.items() if k not in filled} == {
+        k: v for k, v in written.items() if k not in filled
+    }
+
+
+@pytest.mark.parametrize(
+    "option, message",
+    [
+        ({"profile": "huge"}, "PROFILE: no such profile 'huge'; choose one of: llama3-8b"),
+        ({"budget": "huge"}, "BUDGET: no such budget 'huge'; choose one of: quick, full"),
+        ({"recipe": "huge"}, "RECIPE: no such recipe 'huge'; choose one of: "),
+        ({"seed": 0}, "SEED: SEED is 0; choose a number from 1 on"),
+        ({"seed": -1}, "SEED: SEED is -1"),
+    ],
+)
+def test_unknown_choices_write_nothing(run, tmp_path, option, message):
+    with pytest.raises(UserError) as caught:
+        run(**option)
+    assert str(caught.value).startswith(message) and caught.value.exit_code == 2
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.parametrize("section", ["runner_config", "callbacks", "context", "model", "optimizer"])
+def test_a_finetune_config_without_a_section(configs, section):
+    path = configs / "tiny" / "finetune.yaml"
+    alter(path, lambda tree: tree.pop(section))
+    with pytest.raises(UserError, match=f"lacks {section}"):
+        read_finetune(path)
+
+
+@pytest.mark.parametrize(
+    "key, value, fault",
+    [
+        ("runner_config", None, r"runner_config\.epochs is missing"),
+        ("runner_config", [1], r"runner_config\.epochs"),
+        ("parallel_config.data_parallel", 0, "data_parallel is 0, not a whole number from 1 on"),
+        ("train_dataset.batch_size", "4", "batch_size is '4'"),
+        ("train_dataset.batch_size", True, "batch_size is True"),
+        ("train_dataset.data_loader", "MindDataset", "data_loader is 'MindDataset'"),
+        ("model.model_config", [], "model_config is .*, not a section"),
+        ("model.model_config.seq_length", None, "seq_length is missing"),
+        ("model.model_config.vocab_size", -1, "vocab_size is -1"),
+        ("callbacks", {"type": "x"}, "not a list"),
+        ("callbacks", ["CheckpointMonitor"], "a callback has no type"),
+    ],
+)
+def test_a_finetune_config_of_wrong_types(configs, key, value, fault):
+    path = configs / "tiny" / "finetune.yaml"
+    alter(path, set_key(key, value))
+    with pytest.raises(UserError, match=fault) as caught:
+        read_finetune(path)
+    assert caught.value.where == path
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"a: [", b"\xff\xfe", b"[" * 1500])
+def test_files_that_are_no_finetune_config(tmp_path, content):
+    path = tmp_path / "finetune.yaml"
+    with pytest.raises(UserError, match="no such file"):
+        read_finetune(path)
+    path.write_bytes(content)
+    with pytest.raises(UserError):
+        read_finetune(path)
+
+
+def test_a_yaml_fault_names_its_line(tmp_path):
+    path = tmp_path / "finetune.yaml"
+    path.write_text("a: 1\nb: c: d\n")
+    with pytest.raises(UserError, match=r"finetune\.yaml:2: not valid YAML"):
+        read_finetune(path)
+
+
+def test_code_in_yaml_is_not_run(tmp_path):
+    path = tmp_path / "finetune.yaml"
+    path.write_text(f"seed: !!python/object/apply:os.mkdir [{tmp_path / 'made'}]\n")
+    with pytest.raises(UserError):
+        read_finetune(path)
+    assert not (tmp_path / "made").exists()
+
+
+def test_read_resolved(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{"a": 1, "b": 2}')
+    assert read_resolved(path, ["b"]) == {"a": 1, "b": 2}
+    with pytest.raises(UserError, match="lacks c, d; make it again"):
+        read_resolved(path, ["a", "c", "d"])
+    for text in ("", "[1]", "{", "[" * 100000):
+        path.write_text(text)
+        with pytest.raises(UserError):
+            read_resolved(path, ["a"])
