@@ -69,7 +69,7 @@ def compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder, "Decoder", _decoder)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _decoder(shape: LlamaShape, places: int) -> Any:
     return RealDecoder(shape, places)
 

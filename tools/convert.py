@@ -262,7 +262,12 @@ def weights(config: Path, material: Path, output: Path) -> None:
 @click.option("--recipe", default="plain", show_default=True, help="File under configs/recipes/.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of draw and training.")
 @click.option("--cards", type=click.IntRange(1), help="Workers  [default: the profile's]")
-@click.option("--output", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of the resolved files.",
+)
 def config(
     profile: str, budget: str, recipe: str, seed: int, cards: Optional[int], output: Path
 ) -> None:

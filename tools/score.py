@@ -158,7 +158,12 @@ def run(
     "--parameters runs/R/finetune/parameters.json --baseline runs/R/baseline/scores.json "
     "--steps runs/R/finetune/adapters/steps.json --output runs/R/evaluate/best.json"
 )
-@click.option("--folder", type=click.Path(exists=True, file_okay=False), required=True)
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False),
+    required=True,
+    help="Folder with the answers of checkpoint K in K/.",
+)
 @click.option("--parameters", type=_FILE, required=True, help="JSON of parameter counts.")
 @click.option("--baseline", type=_FILE, required=True, help="scores.json of the base model.")
 @click.option("--steps", type=_FILE, required=True, help="steps.json of the adapters.")

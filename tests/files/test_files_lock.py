@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.files.errors import UserError
-from tools.files.lock import run_lock
+from tools.files.lock import exec_locked, run_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
@@ -55,3 +56,78 @@ def test_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(UserError, match="a file stands where a folder is needed"):
         run_lock(tmp_path / "run").__enter__()
+
+
+def locked(folder, *command, **options):
+    """`python -m tools.lock` on `folder`."""
+    line = [sys.executable, "-m", "tools.lock", str(folder), "--", *command]
+    return subprocess.Popen(
+        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+@contextlib.contextmanager
+def held(folder, script):
+    """A shell that holds `folder`, once it has said so; it waits on its standard input."""
+    holder = locked(folder, "bash", "-c", script, stdin=subprocess.PIPE)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+    finally:
+        holder.kill()
+        holder.wait()
+        for pipe in (holder.stdin, holder.stdout, holder.stderr):
+            pipe.close()
+
+
+def test_exec_locked_gives_way_to_the_command(tmp_path):
+    done = locked(tmp_path / "new", "bash", "-c", "echo out; echo err >&2; exit 7")
+    assert done.communicate() == ("out\n", "err\n") and done.returncode == 7
+    assert (tmp_path / "new").is_dir()
+    done = locked(tmp_path / "new", "bash", "-c", "echo again")
+    assert done.communicate() == ("again\n", "") and done.returncode == 0
+
+
+def test_exec_locked_refuses_a_second_command(tmp_path):
+    with held(tmp_path, "echo held; read line"):
+        second = locked(tmp_path, "touch", str(tmp_path / "made"))
+        out, err = second.communicate()
+        assert second.returncode == 2 and out == ""
+        assert err.startswith(f"error: {tmp_path}: another command is at work") and "RUN=" in err
+        assert err.count("\n") == 1 and not (tmp_path / "made").exists()
+        # Both locks are one: what a script holds, a make may not take, and the other way round.
+        with pytest.raises(UserError), run_lock(tmp_path):
+            pass
+        other = locked(tmp_path / "other", "true")
+        assert other.wait() == 0
+    with run_lock(tmp_path):
+        third = locked(tmp_path, "true")
+        assert third.communicate()[1].startswith("error: ") and third.returncode == 2
+    assert locked(tmp_path, "true").wait() == 0
+
+
+def test_exec_locked_holds_until_the_last_child_is_gone(tmp_path):
+    """A killed make leaves its stages behind, which still write into the folder."""
+    with held(tmp_path, "exec 9<&0; (read line <&9) >&- 2>&- & echo held; wait") as holder:
+        holder.kill()
+        holder.wait()
+        refused = locked(tmp_path, "true")
+        assert "another command is at work" in refused.communicate()[1]
+        holder.stdin.close()  # now the child's `read` ends, and the child
+        for _ in range(200):
+            if locked(tmp_path, "true").wait() == 0:
+                break
+        else:
+            pytest.fail("the lock outlived the last child")
+
+
+def test_exec_locked_names_a_command_that_is_not_there(tmp_path):
+    done = locked(tmp_path, "no-such-command")
+    err = done.communicate()[1]
+    assert done.returncode == 2 and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_exec_locked_on_a_file(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UserError, match="a file stands where a folder is needed"):
+        exec_locked(tmp_path / "run", ["true"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -61,18 +62,20 @@ def run(tmp_path):
     parameters = {"trained": 10, "total": 1000, "denominator": 1000}
     (tmp_path / "parameters.json").write_text(json.dumps(parameters))
     baseline = {"squad": {"f1": 100.0, "em": 100.0, "count": 1}}
+    baseline.update(math={}, parameters={}, contest={})
     (tmp_path / "baseline.json").write_text(json.dumps(baseline))
     (tmp_path / "steps.json").write_text(json.dumps({"steps": [10, 20, 30]}))
     return tmp_path
 
 
-def choose(run):
+def choose(run, **options):
     return score_checkpoints(
         run / "evaluate",
         run / "parameters.json",
         run / "baseline.json",
         run / "steps.json",
         run / "best.json",
+        **options,
     )
 
 
@@ -87,6 +90,16 @@ def test_chosen_and_written(run):
     for index in (1, 2, 3):
         written = json.loads((run / "evaluate" / str(index) / "scores.json").read_text())
         assert written["contest"]["score"] == result["checkpoints"][index - 1]["score"]
+
+
+def test_the_weights_are_those_of_the_chosen_one(run):
+    for index in (1, 2, 3):
+        path = run / "merged" / str(index) / "model.ckpt"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"weights %d" % index)
+    assert "model_sha256" not in choose(run)
+    result = choose(run, merged=run / "merged")
+    assert result["model_sha256"] == hashlib.sha256(b"weights 3").hexdigest()
 
 
 def test_the_ineligible_better_one_is_passed_over(run):

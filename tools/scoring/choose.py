@@ -39,8 +39,7 @@ def score_checkpoints(
 
     Writes FOLDER/K/scores.json for each, then `output`, last: {"checkpoint", "step", "eligible",
     "score", "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "eligible", "score"}]},
-    and
-    "model_sha256" of the chosen one's weights where `merged`, the folder of the models, is named.
+    and "model_sha256" of the chosen one's weights where `merged`, the models' folder, is named.
     Raises UserError where a checkpoint's predictions are missing.
     """
     folder = Path(folder)

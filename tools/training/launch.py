@@ -153,7 +153,8 @@ def _native_config(
             callback["keep_checkpoint_max"] = max(callback.get("keep_checkpoint_max", 1), saves)
             callback["directory"] = str(work / "mindformers")
     path = work / "finetune-as-run.yaml"
-    path.write_text(yaml.dump(native, Dumper=_NoAliases, sort_keys=False, allow_unicode=True))
+    text = yaml.dump(native, Dumper=_NoAliases, sort_keys=False, allow_unicode=True)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
