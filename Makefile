@@ -65,12 +65,30 @@ ifndef PIPELINE_LOCKED
 
 .PHONY: $(PIPELINE)
 $(PIPELINE): | $(VENV)
-	+@$(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,$(PYTHON) -m tools.lock $(R) --) $(MAKE) $@ PIPELINE_LOCKED=1
+	+@$(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,$(PYTHON) -m tools.lock $(R) --) $(MAKE) $@ PIPELINE_LOCKED=resolve
+
+else ifeq ($(PIPELINE_LOCKED),resolve)
+
+# First the resolved config, by a make of its own, so that the next one sees its files' true times.
+.PHONY: $(PIPELINE)
+$(PIPELINE): $(C)/resolved
+	+@$(MAKE) $@ PIPELINE_LOCKED=yes
+
+# What the command line says; the file changes only when that changes.
+VARIABLES := $(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS)
+.PHONY: changed
+$(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter-out $(file < $(C)/variables),$(VARIABLES)),changed)
+	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
+	@printf '%s\n' '$(VARIABLES)' > $@
+
+# One small file a subject, rewritten only when its content changes: then what needs it is remade.
+$(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
+	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') --output $(C)
+	@touch $@
 
 else
 
-FORCE:
-.PHONY: $(PIPELINE) FORCE
+.PHONY: $(PIPELINE)
 
 fetch: $(M)/fetched.json  ## material/: the profile's artefacts, resumed and verified
 convert: $(R)/base/model.ckpt $(R)/records/train.mindrecord $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
@@ -83,17 +101,8 @@ all: report  ## everything above
 	@echo "$(R)/report/report.md"
 submit: submission/$(TEAM).zip  ## all, then submission/TEAM/ and TEAM.zip, checked
 
-# What the command line says; the file changes only when that changes.
-$(C)/variables: FORCE
-	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
-	@printf '%s\n' '$(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS)' | cmp -s - $@ || printf '%s\n' '$(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS)' > $@
-
-# One small file a subject, rewritten only when its content changes: then what needs it is remade.
 SLICES := profile model tokenizer corpus records prompts evaluation
-$(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
-	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') --output $(C)
-	@touch $@
-$(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: $(C)/resolved ;
+$(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: ;
 
 # Where the model and its vocabulary come from decides what they are made of.
 SOURCE         := $(call profile_value,model,source)
@@ -103,10 +112,10 @@ has_artefact    = $(shell grep -qs '^artifacts:.*[[ ]$(1)[],]' configs/$(PROFILE
 TRAIN_JSON     := $(if $(call has_artefact,contest-train),$(M)/train.json)
 READING        := $(if $(call has_artefact,squad-dev),$(M)/dev-v1.1.json,material/embedded/reading.json)
 
-$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml) | $(C)/resolved
+$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml)
 	$(STAGE) fetch -- $(PYTHON) -m tools.fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)'
 # Right files keep their time, so that a fetch that changed nothing remakes nothing.
-$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(READING) $(M)/tokenizer.model)): $(M)/fetched.json ;
+$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(READING) $(M)/tokenizer.model)): | $(M)/fetched.json ;
 
 $(R)/base/model.ckpt: $(C)/model.json $(ARTEFACT)
 	$(STAGE) convert-weights -- $(PYTHON) -m tools.convert weights --config $< --material $(M) --output $@

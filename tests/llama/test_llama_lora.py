@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -67,22 +71,35 @@ def test_modules_as_mindformers_chooses_them(targets, modules):
     assert found == [name for name in modules if not name.startswith("1.")]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "targets",
-    [QV, QKVO, "wq", "w", "w[12]", "lm_head|wo", ".*", "attention|wq", r"model\.layers\.0.*wq"],
-)
-def test_mindformers_adapts_the_same(targets):
-    pytest.importorskip("mindspore")
-    from mindformers.models.llama import LlamaConfig, LlamaForCausalLM
-    from mindformers.pet.tuners.lora_adapter import LoraAdapter
+ADAPT = """
+import json, sys
+from mindformers.models.llama import LlamaConfig, LlamaForCausalLM
+from mindformers.pet.tuners.lora_adapter import LoraAdapter
 
-    sizes = {k: v for k, v in TINY.to_dict().items() if not k.endswith("_token_id")}
+sizes, found = json.loads(sys.argv[1]), {}
+for targets in sys.argv[2:]:
     model = LlamaForCausalLM(LlamaConfig(**sizes, seq_length=8, param_init_type="float32"))
     pet = {"pet_type": "lora", "lora_rank": 2, "lora_alpha": 4, "target_modules": targets}
-    adapted = LoraAdapter.get_pet_model(model, pet)
-    found = {p.name: tuple(p.shape) for p in adapted.get_parameters() if "delta_lora" in p.name}
-    assert found == adapter_parameters(TINY, LoraConfig(2, 4.0, targets))
+    parameters = LoraAdapter.get_pet_model(model, pet).get_parameters()
+    found[targets] = {p.name: list(p.shape) for p in parameters if "delta_lora" in p.name}
+with open("found.json", "w") as file:
+    json.dump(found, file)
+"""
+
+
+@pytest.mark.slow
+def test_mindformers_adapts_the_same(tmp_path):
+    """In a process and a folder of its own, since MindFormers writes logs where it is imported."""
+    pytest.importorskip("mindspore")
+    regexes = [QV, QKVO, "wq", "w", "w[12]", "lm_head|wo", ".*", "attention|wq"]
+    regexes.append(r"model\.layers\.0.*wq")
+    sizes = {k: v for k, v in TINY.to_dict().items() if not k.endswith("_token_id")}
+    command = [sys.executable, "-c", ADAPT, json.dumps(sizes), *regexes]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    found = json.loads((tmp_path / "found.json").read_text())
+    for targets in regexes:
+        expected = adapter_parameters(TINY, LoraConfig(2, 4.0, targets))
+        assert found[targets] == {name: [*dims] for name, dims in expected.items()}, targets
 
 
 def test_config():
