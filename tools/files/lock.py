@@ -20,22 +20,12 @@ def run_lock(folder: Union[str, Path]) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise UserError(
-            "a file stands where a folder is needed", folder, "remove it or choose another path"
-        ) from None
+    folder = _made(folder)
     lock = FileLock(str(folder / ".lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(
-            "another command is at work in this folder",
-            folder,
-            "wait until it ends, or choose another folder (another run: RUN=NAME)",
-        ) from None
+        raise _held(folder) from None
     try:
         yield
     finally:
@@ -51,6 +41,17 @@ def exec_locked(folder: Union[str, Path], command: Sequence[str]) -> None:
     """
     import fcntl
 
+    folder = _made(folder)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise _held(folder) from None
+    os.set_inheritable(handle, True)
+    os.execvp(command[0], list(command))
+
+
+def _made(folder: Union[str, Path]) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,14 +59,12 @@ def exec_locked(folder: Union[str, Path], command: Sequence[str]) -> None:
         raise UserError(
             "a file stands where a folder is needed", folder, "remove it or choose another path"
         ) from None
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise UserError(
-            "another command is at work in this folder",
-            folder,
-            "wait until it ends, or choose another folder (another run: RUN=NAME)",
-        ) from None
-    os.set_inheritable(handle, True)
-    os.execvp(command[0], list(command))
+    return folder
+
+
+def _held(folder: Path) -> UserError:
+    return UserError(
+        "another command is at work in this folder",
+        folder,
+        "wait until it ends, or choose another folder (another run: RUN=NAME)",
+    )

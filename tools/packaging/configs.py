@@ -11,22 +11,10 @@ import yaml
 from tools.files.errors import UserError
 from tools.packaging.leaks import absolute_paths
 from tools.settings.lines import LARGEST_FILE
+from tools.settings.resolve import SECTIONS
 
 Found = Tuple[int, str]  # line from 1, what is wrong
 
-_SECTIONS = (
-    "trainer",
-    "runner_config",
-    "optimizer",
-    "lr_schedule",
-    "train_dataset",
-    "train_dataset_task",
-    "parallel_config",
-    "callbacks",
-    "runner_wrapper",
-    "context",
-    "model",
-)
 _COLUMNS = ["input_ids", "labels"]
 
 
@@ -71,7 +59,7 @@ def check_config(path: Path) -> List[str]:
 def finetune_faults(text: str) -> Iterator[Found]:
     """What would make MindFormers fail late, or silently do something else, with this config."""
     config = _Config(_compose(text))
-    missing = [name for name in _SECTIONS if config.node(name) is None]
+    missing = [name for name in SECTIONS if config.node(name) is None]
     if missing:
         yield 1, f"lacks the section{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
     if config.value("only_save_strategy", default=False) is not False:

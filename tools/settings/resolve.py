@@ -117,7 +117,8 @@ _SHAPE_KEYS = [
     "eos_token_id",
     "pad_token_id",
 ]
-_SECTIONS = [
+# The sections of a MindFormers YAML without which training cannot start.
+SECTIONS = [
     "trainer",
     "runner_config",
     "optimizer",
@@ -157,7 +158,7 @@ def read_finetune(path: Path) -> Dict[str, Any]:
         raise UserError("not valid YAML", where, "correct the line") from error
     except (UnicodeDecodeError, RecursionError) as error:
         raise UserError("not valid YAML in UTF-8", path, "correct the file") from error
-    missing = [name for name in _SECTIONS if not isinstance(config, dict) or name not in config]
+    missing = [name for name in SECTIONS if not isinstance(config, dict) or name not in config]
     if missing:
         raise UserError(f"lacks {', '.join(missing)}", path, "add the sections")
     for key, kind in _KINDS.items():
