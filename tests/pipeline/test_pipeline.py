@@ -129,7 +129,7 @@ def test_an_edited_config_remakes_what_depends_on_it_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    "stage", ["convert", "baseline", "finetune", "merge", "evaluate", "report"]
+    "stage", ["convert", "baseline", "finetune", "merge", "evaluate", "report", "submit"]
 )
 def test_a_killed_stage_goes_on_and_ends_the_same(
     project: Path, run: Path, tmp_path: Path, stage: str
@@ -145,11 +145,13 @@ def test_a_killed_stage_goes_on_and_ends_the_same(
         "merge": ["merged"],
         "evaluate": ["evaluate"],
         "report": ["report"],
+        "submit": ["../../submission/first", "../../submission/first.zip"],
     }[stage]
     for name in outputs:
-        shutil.rmtree(run / name)
+        path = run / name
+        path.unlink() if path.is_file() else shutil.rmtree(path)
     process = subprocess.Popen(
-        [*MAKE, stage], cwd=project, start_new_session=True, stdout=subprocess.DEVNULL
+        [*MAKE, stage, "TEAM=first"], cwd=project, start_new_session=True, stdout=subprocess.DEVNULL
     )
     time.sleep({"finetune": 12, "baseline": 7, "evaluate": 8}.get(stage, 0.7))
     os.killpg(process.pid, signal.SIGKILL)
@@ -157,10 +159,11 @@ def test_a_killed_stage_goes_on_and_ends_the_same(
     # What make had started dies with it, workers in sessions of their own included; an orphan
     # would still hold the run, and the next make would be refused.
     time.sleep(1)
-    done = make(project, "all")
+    done = make(project, "submit", "TEAM=first")
     assert done.returncode == 0, done.stderr[-3000:]
     assert {name: sha256(run / name) for name in first} == first
     assert leftovers(run) == []
+    assert (project / "submission" / "first.zip").is_file()
 
 
 def test_two_makes_on_one_run_the_second_is_refused(project: Path, run: Path) -> None:
