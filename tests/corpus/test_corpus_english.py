@@ -99,8 +99,9 @@ def test_numeric_reads_every_fraction(value):
 
 @given(st.text(max_size=50))
 def test_no_text_breaks_it(text):
-    numeric(text)
-    boxed("\\boxed" + text)
+    value, inside = numeric(text), boxed("\\boxed" + text)
+    assert value is None or isinstance(Fraction(value), Fraction)
+    assert inside is None or inside in text
 
 
 def test_which_texts_are_english():

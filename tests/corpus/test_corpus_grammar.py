@@ -182,7 +182,8 @@ def test_what_fits_no_kind(text, reason):
 def test_any_text_parses_or_is_refused(text):
     for start in ("", "计算", "解方程", "求以下数据的平均值：["):
         with contextlib.suppress(NoFit):
-            render(parse(start + text))
+            problem = parse(start + text)
+            assert parse(render(problem)[0]) == problem
 
 
 def test_long_hostile_texts_are_refused():

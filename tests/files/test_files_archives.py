@@ -86,7 +86,8 @@ def test_header_that_lies_about_the_size(tmp_path):
     # Both headers hold the size, as four little-endian bytes.
     true, lie = len(TEXT).to_bytes(4, "little"), (9).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(true, lie))
-    refusal(path, "x", limit=100)
+    assert refusal(path, "x", limit=100)
+    assert not (tmp_path / "x").exists()
 
 
 def test_expected_content(tmp_path):

@@ -65,7 +65,16 @@ def test_the_same_again_writes_nothing(run, tmp_path):
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("budget", ["quick", "full"])
 def test_every_profile_resolves(run, profile, budget):
-    run(profile=profile, budget=budget)
+    assert run(profile=profile, budget=budget) == {
+        "profile.json",
+        "model.json",
+        "tokenizer.json",
+        "corpus.json",
+        "records.json",
+        "prompts.json",
+        "evaluation.json",
+        "finetune.yaml",
+    }
 
 
 def set_key(dotted, value):
