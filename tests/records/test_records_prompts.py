@@ -59,7 +59,7 @@ def test_the_other_frames():
         "Read the passage and answer the question below.\n\n### Instruction:\n"
         "It is blue.\nYes.\n\n### Input:\nWhat is it?\n\n### Response:"
     )
-    assert PROBLEM_FRAMES == ("alpaca", "none", "vicuna", "smollm2")
+    assert PROBLEM_FRAMES == ("alpaca", "none", "response", "stanford", "vicuna", "smollm2")
 
 
 @pytest.mark.parametrize("frame", PROBLEM_FRAMES)

@@ -126,6 +126,16 @@ def test_a_batch_is_its_texts(opened, texts):
         assert tokenizer.encode_batch(texts) == [tokenizer.encode(text) for text in texts]
 
 
+CONTROL = st.sampled_from(["<|", "|>", "<|eot_id|>", "<|end_of_text|>", "<|nothing|>", " ", "12"])
+
+
+@given(st.lists(st.one_of(st.text(max_size=5), CONTROL), max_size=6).map("".join))
+def test_control_tokens_are_found_as_tiktoken_finds_them(opened, text):
+    tokenizer = opened["tiktoken"]
+    expected = tokenizer._encoding.encode(text, allowed_special="all", disallowed_special=())
+    assert tokenizer.encode(text) == expected
+
+
 def test_ids_that_the_vocabulary_lacks_decode_to_nothing(tokenizer):
     ids = tokenizer.encode("12")
     assert tokenizer.decode([-1, *ids, tokenizer.vocab_size, 1 << 40]) == "12"

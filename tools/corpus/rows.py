@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
 
 from tools.corpus import english, render
 from tools.corpus.grammar import NoFit, Problem, group_text, identity_text, parse
 from tools.corpus.kinds import ENGLISH, KINDS
 from tools.corpus.solve import canonical, solve
-from tools.corpus.stream import read_objects
+from tools.corpus.stream import Block, read_objects
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 
@@ -171,7 +171,16 @@ def read_rows(path: Union[str, Path]) -> Iterator[Row]:
 
     Raises UserError with file:line where a field is missing, no string, or the kind is unknown.
     """
-    for line, fields in read_objects(path):
+    return _rows(read_objects(path), path)
+
+
+def block_rows(block: Block, path: Union[str, Path]) -> Iterator[Row]:
+    """Yield the rows of a block of a corpus file (`stream.read_blocks`), as `read_rows` does."""
+    return _rows(block.objects(path), path)
+
+
+def _rows(objects: Iterable[Tuple[int, Dict[str, Any]]], path: Union[str, Path]) -> Iterator[Row]:
+    for line, fields in objects:
         where = f"{path}:{line}"
         row = Row(*[_text(fields, key, where) for key in _FIELDS])
         if row.kind not in KINDS:

@@ -6,16 +6,19 @@ Memory is bounded by one object, whatever the file; every fault names file and l
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, Tuple, Union
+from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from tools.files.errors import UserError
 
 # A row of the contest's file has some 150 bytes, its longest below 10 000.
 MAX_BYTES = 10_000_000
 _CHUNK = 1 << 20
+# Of a block: small enough to be spread over processes, large enough not to be sent about for long.
+_BLOCK_ROWS, _BLOCK_BYTES = 2048, 1 << 20
 _BOM = codecs.BOM_UTF8
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -35,18 +38,92 @@ def read_objects(path: Union[str, Path]) -> Iterator[Tuple[int, Dict[str, Any]]]
     """
     count = 0
     with Path(path).open("rb") as handle:
-        # peek, not seek: the input may be a pipe.
-        head = handle.peek().lstrip(_BOM + b" \t\r\n")
-        reader = _elements if head.startswith(b"[") else _lines
+        reader = _elements if _is_array(handle) else _lines
         for item in reader(handle, path):
             count += 1
             yield item
     if not count:
-        raise UserError("the file holds no rows", path, 'give it one {"problem", …} a line')
+        raise no_rows(path)
 
 
-def _lines(handle: BinaryIO, path: Union[str, Path]) -> Iterator[Tuple[int, Dict[str, Any]]]:
-    number = 0
+class Block(NamedTuple):
+    """Some rows of a file that another process is to decode.
+
+    content   whole lines as they are in the file, or what was decoded out of an array.
+    line      number of the line before the first.
+    fault     what the reader found behind them, if anything: the last block.
+    """
+
+    content: Union[bytes, List[Tuple[int, Dict[str, Any]]]]
+    line: int = 0
+    fault: Optional[UserError] = None
+
+    def objects(self, path: Union[str, Path]) -> Iterator[Tuple[int, Dict[str, Any]]]:
+        """Yield what `read_objects` would, and raise what it would."""
+        if isinstance(self.content, bytes):
+            yield from _lines(io.BytesIO(self.content), path, self.line)
+        else:
+            yield from self.content
+        if self.fault is not None:
+            raise self.fault
+
+
+def read_blocks(path: Union[str, Path]) -> Iterator[Block]:
+    """Cut a file into blocks, whose objects together are those of `read_objects`.
+
+    Lines are not decoded here, the elements of an array have to be. A fault in the file comes as
+    a block, so that those in the rows before it can come first. A file of blank lines is none.
+    """
+    with Path(path).open("rb") as handle:
+        if not _is_array(handle):
+            yield from _line_blocks(handle, path)
+            return
+    yield from _element_blocks(path)
+
+
+def _is_array(handle: BinaryIO) -> bool:
+    # peek, not seek: the input may be a pipe.
+    return handle.peek().lstrip(_BOM + b" \t\r\n").startswith(b"[")  # type: ignore[attr-defined]
+
+
+def _line_blocks(handle: BinaryIO, path: Union[str, Path]) -> Iterator[Block]:
+    number, lines, size = 0, [], 0
+    while line := handle.readline(MAX_BYTES + 1):
+        if len(line) > MAX_BYTES:
+            fault = _too_long(f"{path}:{number + len(lines) + 1}")
+            yield Block(b"".join(lines), number, fault)
+            return
+        lines.append(line)
+        size += len(line)
+        if len(lines) == _BLOCK_ROWS or size >= _BLOCK_BYTES:
+            yield Block(b"".join(lines), number)
+            number, lines, size = number + len(lines), [], 0
+    if lines:
+        yield Block(b"".join(lines), number)
+
+
+def _element_blocks(path: Union[str, Path]) -> Iterator[Block]:
+    items, size, fault = [], 0, None
+    objects = read_objects(path)
+    while True:
+        try:
+            item = next(objects, None)
+        except UserError as error:
+            item, fault = None, error
+        if item is not None:
+            items.append(item)
+            size += sum(len(value) for value in item[1].values() if isinstance(value, str))
+        if item is None or len(items) == _BLOCK_ROWS or size >= _BLOCK_BYTES:
+            if items or fault:
+                yield Block(items, fault=fault)
+            items, size = [], 0
+        if item is None:
+            return
+
+
+def _lines(
+    handle: BinaryIO, path: Union[str, Path], number: int = 0
+) -> Iterator[Tuple[int, Dict[str, Any]]]:
     while True:
         line = handle.readline(MAX_BYTES + 1)
         if not line:
@@ -159,6 +236,11 @@ def _object(value: Any, where: str) -> Dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError("a row is not a JSON object", where, 'write it as {"problem": …}')
     return value
+
+
+def no_rows(path: Union[str, Path]) -> UserError:
+    """Give the error for a file without any object."""
+    return UserError("the file holds no rows", path, 'give it one {"problem", …} a line')
 
 
 def _too_long(where: str) -> UserError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from typing import Optional, Union
+from typing import Optional, Tuple, Union
 
 
 class UserError(Exception):
@@ -22,6 +22,10 @@ class UserError(Exception):
     ) -> None:
         super().__init__(what)
         self.what, self.where, self.remedy = what, where, remedy
+
+    def __reduce__(self) -> Tuple[type, Tuple]:
+        # Raised in another process, it arrives with all its parts.
+        return type(self), (self.what, self.where, self.remedy)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

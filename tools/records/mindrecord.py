@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
 
-from tools.corpus.rows import Row, read_rows
+import numpy as np
+
+from tools.corpus.kinds import KINDS
+from tools.corpus.stream import no_rows
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.files.hashing import content_of, read_chunks
-from tools.files.progress import progress
-from tools.records.examples import Example, encode_examples, fits, layout
-from tools.records.prompts import PROBLEM_FRAMES, render_answer, render_prompt
+from tools.files.progress import Bar, progress
+from tools.records.encoding import Encoded, Job, encode_rows
+from tools.records.examples import Examples
+from tools.records.lengths import Lengths
+from tools.records.packing import pack
+from tools.records.prompts import PROBLEM_FRAMES
 from tools.records.tokenizers import SpecialIds, Tokenizer, open_tokenizer, read_model_ids
+from tools.records.writer import RecordWriter, import_mindspore
 
 PathLike = Union[str, Path]
-
-# Rows at a time: enough to keep tokenizer threads and writer busy, and at most some 50 MB.
-_BATCH_ROWS = 4096
-_BATCH_IDS = 4_000_000
 
 
 class RecordSettings(NamedTuple):
@@ -32,6 +35,7 @@ class RecordSettings(NamedTuple):
     ids          special ids; where None, those of `model`, else those of the tokenizer file.
     model        a model.json to take ids from.
     strict       an over-long row is an error instead of being counted and left out.
+    pack         several whole examples a row; for training that tells them apart by their EOS.
     """
 
     seq_length: int
@@ -39,6 +43,26 @@ class RecordSettings(NamedTuple):
     ids: SpecialIds = SpecialIds()
     model: Optional[PathLike] = None
     strict: bool = False
+    pack: bool = False
+
+
+class _Tally:
+    """What has been read and written."""
+
+    def __init__(self, room: int) -> None:
+        self.rows = self.examples = self.left_out = self.tokens = self.answer_tokens = 0
+        self.longest = 0
+        self.lengths = Lengths(room)
+
+    def add(self, encoded: Encoded) -> None:
+        examples = encoded.examples
+        self.examples += len(examples.prompts)
+        self.left_out += len(encoded.sizes) - len(examples.prompts)
+        self.tokens += len(examples.ids)
+        self.answer_tokens += int(examples.answers.sum(dtype=np.int64))
+        self.longest = max(self.longest, int(encoded.sizes.max(initial=0)))
+        for index in np.unique(encoded.kinds):
+            self.lengths.add(KINDS[index], encoded.sizes[encoded.kinds == index])
 
 
 def write_records(
@@ -46,35 +70,43 @@ def write_records(
 ) -> Dict[str, Any]:
     """Convert a corpus file; return the summary, which is also written to OUTPUT.json.
 
-    `input_ids` and `labels` are as in `examples.layout`. Rows keep their order, over-long ones
-    are left out whole, none is cut. Memory does not grow with the file. OUTPUT, OUTPUT.db and
-    OUTPUT.json appear only when all is done, OUTPUT last: its existence means the rest is
-    there. The same input gives the same bytes.
+    `input_ids` and `labels` are as in `examples.layout`. Rows keep their order, with `pack` but
+    for `packing.pack`'s; over-long ones are left out whole, none is cut. Memory does not grow with
+    the file. OUTPUT, OUTPUT.db and OUTPUT.json appear only when all is done, OUTPUT last: its
+    existence means the rest is there. The same input gives the same bytes on any machine.
+
+    In the summary, `rows` are those of OUTPUT, `examples` the rows of the corpus in them, `used`
+    the share of positions that hold a token; `lengths` and `over` are those of `lengths.Lengths`.
 
     Raises UserError for bad rows, a tokenizer of another kind or without EOS and pad ids, and
-    where no row fits.
+    where no row fits. A script that calls this needs `if __name__ == "__main__"`, since a long
+    file is encoded in several processes.
     """
     output = Path(output)
     _check(rows, output, settings)
     opened, ids = _open(tokenizer, settings)
-    total = _count_lines(rows)
-    tally = {"rows": 0, "left_out": 0, "tokens": 0, "answer_tokens": 0, "longest": 0}
+    tally = _Tally(settings.seq_length + 1)
+    job = Job(
+        rows, tokenizer, ids, settings.frame, settings.seq_length, settings.strict, settings.pack
+    )
     with contextlib.ExitStack() as stack:
         # Closed in reverse order, so that the record file is renamed last.
         record, index, summary_path = (
             stack.enter_context(atomic_path(f"{output}{suffix}")) for suffix in ("", ".db", ".json")
         )
         with (
-            _Writer(record, output, settings.seq_length) as writer,
-            progress("convert records", total, "rows") as bar,
+            progress("convert records", _count_lines(rows), "rows") as bar,
+            contextlib.closing(encode_rows(job, import_mindspore)) as encoded,
         ):
-            for batch in _batches(rows, settings.seq_length):
-                examples = _examples(batch, rows, opened, settings)
-                writer.write(_fitting(examples, batch, rows, settings, tally), ids.pad)
-                bar.advance(len(batch))
-        if not tally["rows"]:
-            what = f"none of its {tally['left_out']} rows fits into {settings.seq_length} tokens"
-            raise UserError(what, rows, "choose a greater --seq-length")
+            # Before the import of MindSpore, which takes longer than finding a fault here.
+            head = list(itertools.islice(encoded, 1))
+            examples = _tallied(itertools.chain(head, encoded), tally, bar)
+            with RecordWriter(record, output, settings.seq_length, ids.pad) as writer:
+                for part, places in _placed(examples, settings):
+                    writer.write(part, places)
+                    tally.rows += int(places[-1]) + 1 if len(places) else 0
+                if not tally.rows:
+                    raise _nothing(rows, tally, settings)
         summary = _summary(rows, tokenizer, opened, ids, settings, tally)
         summary_path.write_text(
             json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
@@ -84,6 +116,29 @@ def write_records(
         # than an old one beside a new index.
         output.unlink(missing_ok=True)
     return summary
+
+
+def _tallied(blocks: Iterable[Encoded], tally: _Tally, bar: Bar) -> Iterator[Examples]:
+    for encoded in blocks:
+        tally.add(encoded)
+        yield encoded.examples
+        bar.advance(len(encoded.sizes))
+
+
+def _placed(
+    batches: Iterable[Examples], settings: RecordSettings
+) -> Iterator[Tuple[Examples, np.ndarray]]:
+    """Yield batches with the rows that their examples go into, as in `examples.layout`."""
+    if settings.pack:
+        return pack(batches, settings.seq_length + 1)
+    return ((examples, np.arange(len(examples.prompts))) for examples in batches)
+
+
+def _nothing(rows: PathLike, tally: _Tally, settings: RecordSettings) -> UserError:
+    if not tally.left_out:
+        return no_rows(rows)
+    what = f"none of its {tally.left_out} rows fits into {settings.seq_length} tokens"
+    return UserError(what, rows, "choose a greater --seq-length")
 
 
 def _check(rows: PathLike, output: Path, settings: RecordSettings) -> None:
@@ -96,7 +151,7 @@ def _check(rows: PathLike, output: Path, settings: RecordSettings) -> None:
         raise UserError("the output is the input", output, "name another output")
 
 
-def _open(path: PathLike, settings: RecordSettings) -> tuple[Tokenizer, SpecialIds]:
+def _open(path: PathLike, settings: RecordSettings) -> Tuple[Tokenizer, SpecialIds]:
     given = settings.ids
     tokenizer = open_tokenizer(path, *given)
     if settings.model is not None:
@@ -117,63 +172,23 @@ def _count_lines(path: PathLike) -> Optional[int]:
     return count or None
 
 
-def _batches(path: PathLike, seq_length: int) -> Iterator[List[Row]]:
-    size = max(1, min(_BATCH_ROWS, _BATCH_IDS // (seq_length + 1)))
-    rows = read_rows(path)
-    while batch := list(islice(rows, size)):
-        yield batch
-
-
-def _examples(
-    batch: List[Row], path: PathLike, tokenizer: Tokenizer, settings: RecordSettings
-) -> List[Example]:
-    frame = settings.frame
-    places = [f"{path}, row {row.id[:40]}" for row in batch]
-    prompts = [render_prompt(frame, row.problem, where=w) for row, w in zip(batch, places)]
-    answers = [render_answer(frame, row.solution, where=w) for row, w in zip(batch, places)]
-    return encode_examples(prompts, answers, tokenizer)
-
-
-def _fitting(
-    examples: List[Example],
-    batch: List[Row],
-    path: PathLike,
-    settings: RecordSettings,
-    tally: Dict[str, int],
-) -> List[Example]:
-    kept = []
-    for example, row in zip(examples, batch):
-        tally["longest"] = max(tally["longest"], example.size)
-        if fits(example, settings.seq_length):
-            kept.append(example)
-            tally["tokens"] += example.size
-            tally["answer_tokens"] += len(example.answer)
-        elif settings.strict:
-            raise UserError(
-                f"has {example.size} tokens, {settings.seq_length + 1} fit",
-                f"{path}, row {row.id[:40]}",
-                "choose a greater --seq-length, or leave out --strict",
-            )
-        else:
-            tally["left_out"] += 1
-    tally["rows"] += len(kept)
-    return kept
-
-
 def _summary(
     rows: PathLike,
     path: PathLike,
     tokenizer: Tokenizer,
     ids: SpecialIds,
     settings: RecordSettings,
-    tally: Dict[str, int],
+    tally: _Tally,
 ) -> Dict[str, Any]:
+    counts = ("rows", "examples", "left_out", "tokens", "answer_tokens", "longest")
     return {
         "source": Path(rows).name,
-        **tally,
-        "used": round(tally["tokens"] / (tally["rows"] * (settings.seq_length + 1)), 6),
+        **{name: getattr(tally, name) for name in counts},
+        "used": round(tally.tokens / (tally.rows * (settings.seq_length + 1)), 6),
+        "pack": settings.pack,
         "seq_length": settings.seq_length,
         "frame": settings.frame,
+        **tally.lengths.summary(KINDS),
         "tokenizer": {
             "file": Path(path).name,
             "kind": tokenizer.kind,
@@ -182,44 +197,3 @@ def _summary(
             **ids._asdict(),
         },
     }
-
-
-class _Writer:
-    """MindSpore's FileWriter, with our errors; `output` is what they name."""
-
-    def __init__(self, path: Path, output: Path, seq_length: int) -> None:
-        from mindspore.mindrecord import FileWriter
-
-        self._output, self._seq_length = output, seq_length
-        self._writer = FileWriter(str(path), shard_num=1)
-        column = {"type": "int32", "shape": [seq_length + 1]}
-        self._writer.add_schema({"input_ids": column, "labels": column}, "examples")
-        self._written = False
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def write(self, examples: List[Example], pad_id: int) -> None:
-        if not examples:
-            return
-        ids, labels = layout(examples, self._seq_length, pad_id)
-        rows = [{"input_ids": i, "labels": t} for i, t in zip(ids, labels)]
-        with self._errors():
-            self._writer.write_raw_data(rows)
-        self._written = True
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None and self._written:
-            with self._errors():
-                self._writer.commit()
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        from mindspore.mindrecord.common.exceptions import MindRecordException
-
-        try:
-            yield
-        except (RuntimeError, MindRecordException) as error:
-            reason = " ".join(str(error).split())[:200]
-            what = f"MindSpore could not write it ({reason})"
-            raise UserError(what, self._output, "free some disk space and try again") from error

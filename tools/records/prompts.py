@@ -30,6 +30,10 @@ _ALPACA = (
     "Below is an instruction that describes a grade school math problem. "
     "Write a response that gives the correct answer.\n\n### Instruction:\n"
 )
+_STANFORD = (
+    "Below is an instruction that describes a task. "
+    "Write a response that appropriately completes the request.\n\n### Instruction:\n"
+)
 _VICUNA = (
     "A chat between a curious user and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the user's questions. USER: "
@@ -44,6 +48,10 @@ FRAMES: Dict[str, Frame] = {
     # The frame of the contest's arithmetic problems.
     "alpaca": Frame((_ALPACA, "\n\n### Response:"), " "),
     "none": Frame(("", ""), " "),
+    # What the contest's leader trained and answered with: the problem, and that it wants an answer.
+    "response": Frame(("", "\n\n### Response:"), " "),
+    # Stanford Alpaca's own instruction, which the second of the contest kept.
+    "stanford": Frame((_STANFORD, "\n\n### Response:"), " "),
     # The frame of the organisers' tokenised training data (FastChat's `vicuna_v1.1`).
     "vicuna": Frame((_VICUNA, " ASSISTANT:"), " "),
     # The chat template of SmolLM2-Instruct, its default system line included.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from tools.files.errors import UserError
+from tools.files.parallel import cores
 
 PathLike = Union[str, Path]
 
@@ -38,6 +39,9 @@ _LLAMA3_SPECIAL = (
     "<|eot_id|>",
     *(f"<|reserved_special_token_{i}|>" for i in range(5, 251)),
 )
+# Characters up to which tiktoken's `encode_ordinary` can do with any text; where its regex gives up
+# (at about a million spaces), it ends in a Rust panic and `encode` in an exception.
+_ORDINARY = 100_000
 _TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} [0-9]{1,8}")
 _REMEDY = "name a LLaMA-3 tokenizer.model, a SentencePiece model or a tokenizer.json"
 
@@ -74,7 +78,7 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> List[List[int]]:
-        """Give the ids of each text; several threads work where the library has them.
+        """Give the ids of each text; several threads work where that is faster.
 
         Raises UserError for a text that the tokenizer refuses (a million spaces on end).
         """
@@ -170,9 +174,15 @@ class _Tiktoken(Tokenizer):
         super().__init__("tiktoken", len(ranks) + len(special), given.over(own))
 
     def _encode(self, texts: List[str]) -> List[List[int]]:
-        return self._encoding.encode_batch(
-            texts, num_threads=_threads(), allowed_special="all", disallowed_special=()
-        )
+        # A text without `<|` holds no control token, and to look for 256 of them takes ten times
+        # as long as to encode. Threads would only wait for each other.
+        ordinary, encode = self._encoding.encode_ordinary, self._encoding.encode
+        return [
+            encode(text, allowed_special="all", disallowed_special=())
+            if "<|" in text or len(text) > _ORDINARY
+            else ordinary(text)
+            for text in texts
+        ]
 
     def _decode(self, ids: List[int]) -> str:
         return self._encoding.decode(ids)
@@ -245,6 +255,7 @@ class _TokenizerJson(Tokenizer):
 
 
 def _threads() -> int:
-    import os
+    import multiprocessing
 
-    return os.cpu_count() or 1
+    # One of several worker processes has one core.
+    return 1 if multiprocessing.parent_process() else cores()

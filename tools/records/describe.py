@@ -1,0 +1,115 @@
+"""What a corpus costs in tokens: tokens.json and corpus.png, for each tokenizer asked about.
+
+Not in corpus.json, since it depends on tokenizer, prompt and seq_length too: there a change of
+one of these would make the corpus anew, and all that is made of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+from tools.corpus.grammar import parse
+from tools.corpus.kinds import ENGLISH, KINDS
+from tools.corpus.rounding import Rounding
+from tools.corpus.rows import Row, read_rows
+from tools.corpus.worked.rows import restate
+from tools.corpus.worked.styles import STYLES, Style
+from tools.files.atomic import atomic_path
+from tools.files.errors import UserError
+from tools.records.figure import draw_corpus
+from tools.records.lengths import Text, measure
+
+# Rows lie mixed in the file: so many from its beginning tell the percentiles of all.
+_MEASURED_ROWS = 10_000
+_STYLE_ROWS = 100
+# To how many places the styles are compared, whatever the recipe has.
+_PLACES, _FUNCTION_PLACES = Rounding(decimals=4), Rounding(significant=6)
+
+
+def describe_corpus(
+    folder: Path, tokenizers: Sequence[Path], frame: str, seq_length: int
+) -> Dict[str, Any]:
+    """Write FOLDER/tokens.json and FOLDER/corpus.png; return what tokens.json says.
+
+    For each tokenizer, by kind: percentiles of the lengths of the training examples (prompt,
+    solution and EOS), the share of those that do not fit into `seq_length`, and what each style
+    of solution costs, as mean and longest over the same 100 problems.
+
+    Raises UserError where the folder holds no corpus, and as `measure` does.
+    """
+    counts = _counts(folder / "corpus.json")
+    rows = list(itertools.islice(read_rows(folder / "train.jsonl"), _MEASURED_ROWS))
+    texts = [(row.kind, row.problem, row.solution) for row in rows]
+    styled = _in_every_style(rows)
+    found = {}
+    for path in tokenizers:
+        name = path.parent.name + "/" + path.name
+        found[name] = measure(texts, path, frame, seq_length)
+        costs = measure(styled, path, frame, seq_length)["lengths"] if styled else {}
+        found[name]["styles"] = _by_kind(costs)
+    summary = {
+        "rows_measured": len(rows),
+        "prompt": frame,
+        "style_places": {"decimals": _PLACES.decimals, "function": _FUNCTION_PLACES.significant},
+        "tokenizers": found,
+    }
+    with contextlib.ExitStack() as stack:
+        # tokens.json last: its existence means that the picture is there.
+        tokens, picture = (
+            stack.enter_context(atomic_path(folder / name))
+            for name in ("tokens.json", "corpus.png")
+        )
+        draw_corpus(counts, summary, picture)
+        tokens.write_text(json.dumps(summary, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    return summary
+
+
+def _counts(path: Path) -> Dict[str, Any]:
+    try:
+        counts = json.loads(path.read_text("utf-8"))
+        return {kind: dict(counts["kinds"][kind]) for kind in KINDS if kind in counts["kinds"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError("no corpus stands here", path, "make it with `convert math`") from error
+
+
+def _in_every_style(rows: Sequence[Row]) -> List[Text]:
+    taken: Dict[str, int] = {}
+    texts: List[Text] = []
+    for row in rows:
+        if taken.get(row.kind, 0) >= _STYLE_ROWS:
+            continue
+        taken[row.kind] = taken.get(row.kind, 0) + 1
+        plain = row if row.kind == ENGLISH else row._replace(solution="")
+        for name in STYLES[row.kind]:
+            texts.append((_label(row.kind, name), row.problem, _stated(plain, name)))
+    return texts
+
+
+def _stated(row: Row, name: str) -> str:
+    rounding = _FUNCTION_PLACES if row.kind == "function" else _PLACES
+    if name == "source" and row.kind != ENGLISH:
+        from tools.corpus.render import solution_text
+
+        return solution_text(parse(row.problem))
+    return restate(row, {row.kind: Style(name, rounding)}).solution
+
+
+def _label(kind: str, style: str) -> str:
+    return f"{kind} {style}"
+
+
+def _by_kind(costs: Dict[str, Dict[str, Any]]) -> Dict[str, Dict[str, Dict[str, Any]]]:
+    result: Dict[str, Dict[str, Dict[str, Any]]] = {}
+    for kind, style in _pairs():
+        cost = costs.get(_label(kind, style))
+        if cost:
+            result.setdefault(kind, {})[style] = {"mean": cost["mean"], "max": cost["max"]}
+    return result
+
+
+def _pairs() -> List[Tuple[str, str]]:
+    return [(kind, style) for kind in KINDS for style in STYLES[kind]]

@@ -1,0 +1,151 @@
+"""A corpus file → examples as arrays, in the order of the rows, on all cores."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+from contextlib import closing
+from typing import Callable, Iterator, List, NamedTuple
+
+import numpy as np
+
+from tools.corpus.kinds import KINDS
+from tools.corpus.rows import Row, block_rows
+from tools.corpus.stream import Block, read_blocks
+from tools.files.errors import UserError
+from tools.files.parallel import cores, ordered_map
+from tools.records.examples import Examples, encode_examples
+from tools.records.prompts import render_answer, render_prompt
+from tools.records.tokenizers import PathLike, SpecialIds, Tokenizer, open_tokenizer
+
+# A process takes a second to start, in which this one does some ten thousand rows.
+_ALONE_BLOCKS = 4
+# More encode faster than MindSpore writes.
+_MOST_WORKERS = 8
+# Blocks under way: what is encoded while MindSpore is imported, which takes seconds. Some 60 MB.
+_AHEAD = 64
+
+
+class Job(NamedTuple):
+    """What is to be encoded and how.
+
+    path        corpus file
+    tokenizer   file of it; ids are its special ids, with EOS
+    frame       one of prompts.PROBLEM_FRAMES
+    seq_length  examples of seq_length + 1 tokens fit
+    strict      one that does not is an error
+    apart       an EOS inside an example is an error
+    """
+
+    path: PathLike
+    tokenizer: PathLike
+    ids: SpecialIds
+    frame: str
+    seq_length: int
+    strict: bool
+    apart: bool
+
+
+class Encoded(NamedTuple):
+    """The rows of one block.
+
+    kinds      uint8 (rows,): indices into KINDS
+    sizes      int32 (rows,): tokens of each
+    examples   those that fit
+    """
+
+    kinds: np.ndarray
+    sizes: np.ndarray
+    examples: Examples
+
+
+def encode_rows(job: Job, meanwhile: Callable[[], object]) -> Iterator[Encoded]:
+    """Yield the rows of a corpus file, block by block, in order.
+
+    meanwhile   called while other processes begin.
+
+    A few thousand rows are encoded in this process, more in several. No more than _AHEAD blocks
+    are under way at a time, so memory does not grow with the file. Raises UserError with
+    file:line or file and row for the first fault in the file.
+    """
+    blocks = read_blocks(job.path)
+    head = list(itertools.islice(blocks, _ALONE_BLOCKS + 1))
+    workers = min(cores(), _MOST_WORKERS) if len(head) > _ALONE_BLOCKS else 1
+    blocks = itertools.chain(head, blocks)
+    del head
+    found = ordered_map(encode_block, blocks, prepare, (job,), workers, _AHEAD, meanwhile)
+    with closing(found):
+        yield from found
+
+
+# What `prepare` leaves in a process for `encode_block`.
+_job: Job
+_tokenizer: Tokenizer
+
+
+def prepare(job: Job) -> None:
+    """Open the tokenizer in a process that is to encode."""
+    global _job, _tokenizer
+    if multiprocessing.parent_process() is not None:
+        # Read by the library `tokenizers`: each process has one core.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    _job, _tokenizer = job, open_tokenizer(job.tokenizer, *job.ids)
+
+
+def encode_block(block: Block) -> Encoded:
+    """Encode the rows of a block as the job of this process says."""
+    rows = list(block_rows(block, _job.path))
+    kinds = np.fromiter((KINDS.index(row.kind) for row in rows), np.uint8, len(rows))
+    examples = _encode(rows)
+    sizes = examples.sizes
+    over = sizes > _job.seq_length + 1
+    if over.any():
+        if _job.strict:
+            first = int(np.argmax(over))
+            raise UserError(
+                f"has {sizes[first]} tokens, {_job.seq_length + 1} fit",
+                _place(rows[first]),
+                "choose a greater --seq-length, or leave out --strict",
+            )
+        examples = examples.take(np.flatnonzero(~over))
+        rows = [row for row, too_long in zip(rows, over) if not too_long]
+    if _job.apart:
+        _check_ends(examples, rows)
+    return Encoded(kinds, sizes, examples)
+
+
+def _encode(rows: List[Row]) -> Examples:
+    frame = _job.frame
+    prompts = [render_prompt(frame, row.problem, where=_place(row)) for row in rows]
+    answers = [render_answer(frame, row.solution, where=_place(row)) for row in rows]
+    try:
+        return encode_examples(prompts, answers, _tokenizer)
+    except UserError:
+        # Some text is one that the library refuses: find the row.
+        for row, prompt, answer in zip(rows, prompts, answers):
+            try:
+                encode_examples([prompt], [answer], _tokenizer)
+            except UserError as error:
+                raise UserError(error.what, _place(row), error.remedy) from error
+        raise
+
+
+def _check_ends(examples: Examples, rows: List[Row]) -> None:
+    """UserError where an EOS stands elsewhere than at an example's end."""
+    reach = np.cumsum(examples.sizes, dtype=np.int64)
+    found = np.flatnonzero(examples.ids == _tokenizer.eos_id)
+    if len(found) == len(reach):  # each ends in one
+        return
+    inside = found[~np.isin(found, reach - 1)][0]
+    row = rows[int(np.searchsorted(reach, inside, side="right"))]
+    raise UserError(
+        f"its prompt or answer in the frame {_job.frame} holds the end id {_tokenizer.eos_id}, by "
+        "which training tells packed examples apart",
+        _place(row),
+        "leave out --pack, or choose another --prompt or --eos-id",
+    )
+
+
+def _place(row: Row) -> str:
+    return f"{_job.path}, row {row.id[:40]}"
