@@ -19,7 +19,7 @@ from tools.files.errors import CheckFailed, UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters
 from tools.llama.shape import LlamaShape
-from tools.settings.resolve import read_finetune
+from tools.settings.resolve import PACKED_ARCH, read_finetune
 from tools.training import launch
 from tools.training.launch import count_parameters, finetune
 
@@ -184,6 +184,16 @@ def test_a_failed_training_leaves_no_output(run, monkeypatch):
     assert {path.name for path in run.iterdir()} == before
 
 
+def packed_model(run):
+    alter(run / "finetune.yaml", lambda tree: tree["model"]["arch"].update(type=PACKED_ARCH))
+
+
+def test_packed_rows_and_their_model_are_trained(run, workers):
+    packed_model(run)
+    summary(run, pack=True)
+    assert train(run)["steps"] == 10
+
+
 def breakages():
     def config(change):
         return lambda run: alter(run / "finetune.yaml", change)
@@ -203,6 +213,15 @@ def breakages():
             "lacks rows",
         ),
         "other length": (lambda run: summary(run, seq_length=17), "records were made with 17"),
+        "packed rows for the plain model": (
+            lambda run: summary(run, pack=True),
+            "are packed, and LlamaForCausalLM would let their examples see each other",
+        ),
+        "the model of packed rows for others": (packed_model, "but the records are not packed"),
+        "the same, and the summary says so": (
+            lambda run: (packed_model(run), summary(run, pack=False)),
+            "but the records are not packed",
+        ),
         "too few rows": (lambda run: summary(run, rows=23), "4 steps, fewer than the 5"),
         "cut base": (lambda run: os.truncate(run / "base.ckpt", 100), "not a whole"),
         "other base": (

@@ -23,7 +23,7 @@ from tools.files.progress import progress
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter, count
 from tools.llama.shape import LlamaShape
-from tools.settings.resolve import read_finetune, read_resolved
+from tools.settings.resolve import PACKED_ARCH, PLAIN_ARCH, read_finetune, read_resolved
 
 ROOT = Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.5
@@ -117,6 +117,7 @@ def _check_inputs(
             config,
             "make the records again (make convert)",
         )
+    _check_packing(native["model"]["arch"]["type"], config, summary.get("pack", False), records)
     weights = Checkpoint(base)
     for name, dims in shape.parameters().items():
         if name not in weights or weights.entries[name].shape != dims:
@@ -133,6 +134,23 @@ def _check_inputs(
             "take more rows, a smaller batch or fewer workers",
         )
     return steps
+
+
+def _check_packing(arch: str, config: Path, packed: bool, records: Path) -> None:
+    """UserError unless packed records meet the architecture that keeps their examples apart."""
+    if packed and arch != PACKED_ARCH:
+        raise UserError(
+            f"its rows are packed, and {arch} would let their examples see each other",
+            records,
+            f"set model.arch.type to {PACKED_ARCH} in {config.name} (pack: true in the profile), "
+            "or make the records again without --pack",
+        )
+    if arch == PACKED_ARCH and not packed:
+        raise UserError(
+            f"model.arch.type is {PACKED_ARCH}, but the records are not packed",
+            config,
+            f"make the records again with --pack, or set model.arch.type to {PLAIN_ARCH}",
+        )
 
 
 def _native_config(

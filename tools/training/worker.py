@@ -28,7 +28,7 @@ def main(config_path: str, checkpoint: str, loss_csv: str) -> None:
         from tools.training import cpu
 
         cpu.register()
-    from tools.training import recorder
+    from tools.training import packing, recorder  # noqa: F401 - packing registers its model
 
     if os.environ.get("RANK_ID", "0") == "0":
         config.callbacks.append({"type": recorder.StepRecorder.__name__, "path": loss_csv})
