@@ -91,13 +91,13 @@ else
 .PHONY: $(PIPELINE)
 
 fetch: $(M)/fetched.json  ## material/: the profile's artefacts, resumed and verified
-convert: $(R)/base/model.ckpt $(R)/records/train.mindrecord $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
+convert: $(R)/base/model.ckpt $(R)/corpus/tokens.json $(R)/records/train.mindrecord $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
 baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and arithmetic accuracy
 finetune: $(R)/finetune/run.json  ## LoRA checkpoints at even intervals, logs, loss curve
 merge: $(R)/merged/done  ## whole merged checkpoints
 evaluate: $(R)/evaluate/best.json  ## every checkpoint's scores; the best eligible one
 report: $(R)/report/report.md  ## report.md and report.html, from the scores alone
-all: report  ## everything above
+all: report convert  ## everything above
 	@echo "$(R)/report/report.md"
 submit: submission/$(TEAM).zip  ## all, then submission/TEAM/ and TEAM.zip, checked
 
@@ -136,6 +136,10 @@ TOKENIZER := $(R)/base/tokenizer.model
 $(TOKENIZER): $(C)/tokenizer.json $(M)/tokenizer.model
 	@mkdir -p $(@D) && cp $(M)/tokenizer.model $@.partial && mv $@.partial $@
 endif
+
+# Nothing is made of it: it tells people what the corpus costs in tokens.
+$(R)/corpus/tokens.json: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER)
+	$(STAGE) convert-describe -- $(PYTHON) -m tools.convert describe --config $< --folder $(@D) --tokenizer $(TOKENIZER)
 
 $(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json | $(R)/base/model.ckpt
 	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --output $@

@@ -61,7 +61,7 @@ def test_from_train_json_to_records_and_prompts(source, tmp_path):
     record = tmp_path / "train.mindrecord"
     options = ("--input", rows, "--tokenizer", model, "--output", record)
     done = run("records", *options, "--seq-length", 128, "--pad-id", 2)
-    assert done.startswith(f"{record}: 60 rows, 0 over-long left out, ")
+    assert f"{record}: 60 examples in 60 rows, 0 over-long left out, " in done
     summary = json.loads((tmp_path / "train.mindrecord.json").read_text("utf-8"))
     assert summary["tokenizer"]["pad"] == 2
     assert "60 prompts" in run("prompts", "--input", rows, "--output", tmp_path / "math.jsonl")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import click
 
@@ -33,6 +33,12 @@ Example:
   python -m tools.convert math --input train.json --output rows.jsonl
 
   python -m tools.convert math --folder corpus --train 2000 --test 200
+    --styles multiply=schoolbook:4,divide=schoolbook:4
+"""
+_DESCRIBE = """
+Example:
+
+  python -m tools.convert describe --folder corpus --tokenizer tokenizer.model --seq-length 256
 """
 _RECORDS = """
 Example:
@@ -89,6 +95,35 @@ class Weights(click.ParamType):
         return {kind: int(number) for kind, number in value.items()}
 
 
+class Styles(click.ParamType):
+    """Styles by kind, `multiply=schoolbook:4,function=direct:6s`; in a --config file an object."""
+
+    name = "kind=style:n,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from tools.corpus.worked.styles import read_styles
+
+        if not isinstance(value, dict):
+            value = {
+                kind: self._choice(text, param, ctx)
+                for kind, _, text in (part.partition("=") for part in str(value).split(","))
+            }
+        return read_styles(value, "--styles")
+
+    def _choice(self, text: str, param: Any, ctx: Any) -> Dict[str, Any]:
+        style, _, places = text.partition(":")
+        digits = places[:-1] if places.endswith("s") else places
+        if digits and not (digits.isascii() and digits.isdigit() and int(digits) <= 20):
+            self.fail(f"{places!r} is no number of places; write 4, or 6s for digits", param, ctx)
+        count = int(digits) if digits else None
+        significant = places.endswith("s")
+        return {
+            "style": style,
+            "decimals": None if significant else count,
+            "significant": count if significant else None,
+        }
+
+
 @click.group(cls=Group, epilog=_EPILOG)
 def main() -> None:
     """Convert what was fetched into what training and evaluation read."""
@@ -107,7 +142,9 @@ def main() -> None:
 @click.option("--valid", type=click.IntRange(0), default=1000, show_default=True, help="Rows.")
 @click.option("--test", type=click.IntRange(0), default=1000, show_default=True, help="Rows.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of draw and split.")
-@click.option("--weights", type=Weights(), help="Mix of a corpus  [default: as in the source]")
+@click.option("--weights", type=Weights(), help="Mix of --train  [default: as in the source]")
+@click.option("--repeat", type=click.IntRange(1), default=1, help="Most copies of a rare problem.")
+@click.option("--styles", type=Styles(), help="Worked solutions  [default: the source's own]")
 @click.option("--strict", is_flag=True, help="A row that fits no kind is an error.")
 def math(
     source: Optional[Path],
@@ -118,9 +155,14 @@ def math(
     test: int,
     seed: int,
     weights: Optional[Dict[str, int]],
+    repeat: int,
+    styles: Optional[Dict[str, Any]],
     strict: bool,
 ) -> None:
     """Arithmetic problems: one file of rows, or a corpus split by problem.
+
+    A style is worked out to a number of decimals (or 6s: significant digits): source, answer,
+    direct, schoolbook or scratchpad; see docs/worked-solutions.md.
 
     Rows that fit no kind are kept apart in a file of misfits, with line and reason.
     """
@@ -128,15 +170,46 @@ def math(
         raise click.UsageError("name either --output or --folder")
     if output is not None and source is None:
         raise click.UsageError("--output needs --input")
-    from tools.corpus.build import build_corpus, convert_rows
-
     if output is not None:
-        summary = convert_rows(source, output, strict)
+        from tools.corpus.convert import convert_rows
+
+        summary = convert_rows(source, output, strict, styles)
     else:
-        summary = build_corpus(folder, source, train, valid, test, seed, strict, weights)
+        from tools.corpus.build import Plan, build_corpus
+
+        plan = Plan(train, valid, test, seed, weights, repeat, styles or {})
+        summary = build_corpus(folder, source, plan, strict)
     parts = [f"{count} {name}" for name, count in summary.get("splits", {}).items()]
     parts += [f"{summary['rows']} rows read", f"{summary['misfits']['count']} misfits"]
+    if summary.get("absent"):
+        parts.append(f"no rows of {', '.join(summary['absent'])}")
     click.echo(f"{output or folder}: {', '.join(parts)}")
+
+
+@main.command(epilog=_DESCRIBE)
+@config_option
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of a corpus; tokens.json and corpus.png go there.",
+)
+@click.option(
+    "--tokenizer", "tokenizers", type=_IN, multiple=True, required=True, help="One or more."
+)
+@click.option("--seq-length", type=click.IntRange(1), required=True, help="Tokens the model sees.")
+@_PROMPT
+def describe(folder: Path, tokenizers: Tuple[Path, ...], seq_length: int, prompt: str) -> None:
+    """What a corpus costs in tokens, by kind and by style of solution: figures and a picture."""
+    from tools.records.describe import describe_corpus
+
+    summary = describe_corpus(folder, tokenizers, prompt, seq_length)
+    for name, found in summary["tokenizers"].items():
+        length, over = found["lengths"]["all"], 100 * found["over"]["all"]
+        click.echo(
+            f"{name}: {length['mean']:.1f} tokens a row, half below {length['p50']}, longest "
+            f"{length['max']}; {over:.1f} % over {seq_length}"
+        )
 
 
 @main.command(epilog=_RECORDS)
@@ -151,6 +224,7 @@ def math(
 @click.option("--eos-id", type=click.IntRange(0), help="End id; stands after every answer.")
 @click.option("--pad-id", type=click.IntRange(0), help="Padding id.")
 @click.option("--strict", is_flag=True, help="An over-long row is an error, not left out.")
+@click.option("--pack/--no-pack", default=False, help="Several whole examples a row.")
 def records(
     rows: Path,
     tokenizer: Path,
@@ -162,19 +236,22 @@ def records(
     eos_id: Optional[int],
     pad_id: Optional[int],
     strict: bool,
+    pack: bool,
 ) -> None:
     """Training examples as a MindRecord file: loss on the answer and EOS only.
 
-    Rows keep their order; over-long ones are counted and left out, never cut.
+    Rows keep their order; over-long ones are counted and left out, never cut. Packed rows hold
+    several examples, each to its EOS, and need training that tells them apart.
     """
     from tools.records.mindrecord import RecordSettings, write_records
     from tools.records.tokenizers import SpecialIds
 
     ids = SpecialIds(bos_id, eos_id, pad_id)
-    settings = RecordSettings(seq_length, prompt, ids, model, strict)
+    settings = RecordSettings(seq_length, prompt, ids, model, strict, pack)
     summary = write_records(rows, tokenizer, output, settings)
     click.echo(
-        f"{output}: {summary['rows']} rows, {summary['left_out']} over-long left out, "
+        f"{output}: {summary['examples']} examples in {summary['rows']} rows, "
+        f"{summary['left_out']} over-long left out, "
         f"{summary['tokens']} tokens, {100 * summary['used']:.1f} % of positions used"
     )
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tools.corpus import build
-from tools.corpus.build import build_corpus, convert_rows
+from tools.corpus.build import Plan, build_corpus
+from tools.corpus.convert import convert_rows
 from tools.corpus.grammar import group_text, parse
 from tools.corpus.kinds import CHINESE, ENGLISH, UNIQUE
 from tools.corpus.render import render
+from tools.corpus.rounding import Rounding
 from tools.corpus.rows import read_rows
 from tools.corpus.sample import CAPACITY, draw
 from tools.corpus.split import SPLITS, quotas, rank, split
+from tools.corpus.worked.styles import Style
 from tools.files.errors import UserError
 
 
@@ -54,7 +58,7 @@ def source(tmp_path) -> Path:
 
 
 def test_a_generated_corpus_is_whole_and_held_apart(tmp_path):
-    summary = build_corpus(tmp_path, train=2000, valid=100, test=200, seed=4)
+    summary = build_corpus(tmp_path, None, Plan(2000, 100, 200, seed=4))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         *("corpus.json", "test.jsonl", "train.jsonl", "valid.jsonl")
     ]
@@ -74,7 +78,7 @@ def test_a_generated_corpus_is_whole_and_held_apart(tmp_path):
 
 def test_the_seed_decides_alone(tmp_path):
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
-        build_corpus(tmp_path / folder, train=100, valid=20, test=20, seed=seed)
+        build_corpus(tmp_path / folder, None, Plan(100, 20, 20, seed))
     for name in ("train.jsonl", "valid.jsonl", "test.jsonl", "corpus.json"):
         texts = [(tmp_path / folder / name).read_bytes() for folder in "abc"]
         assert texts[0] == texts[1] != texts[2]
@@ -82,7 +86,7 @@ def test_the_seed_decides_alone(tmp_path):
 
 def test_a_source_is_deduplicated_then_divided(tmp_path, source):
     out = tmp_path / "out"
-    summary = build_corpus(out, source, valid=40, test=60)
+    summary = build_corpus(out, source, Plan(None, 40, 60))
     kept = summary["unique"]
     assert 12 * 30 + 145 + 55 < kept <= 12 * 30 + 145 + 60 + 10
     assert summary["rows"] == kept + 20
@@ -101,7 +105,7 @@ def test_a_source_is_deduplicated_then_divided(tmp_path, source):
     apart = [json.loads(line) for line in (out / "misfits.jsonl").read_text().splitlines()]
     assert {row["reason"] for row in apart} == set(summary["misfits"]["reasons"])
     assert all(row["where"].startswith(f"{source}:") for row in apart)
-    build_corpus(out, train=20, valid=2, test=2)
+    build_corpus(out, None, Plan(20, 2, 2))
     assert not (out / "misfits.jsonl").exists()
 
 
@@ -110,7 +114,7 @@ def test_the_order_of_the_source_does_not_decide_who_is_held_out(tmp_path, sourc
     turned = tmp_path / "turned.json"
     turned.write_text("\n".join(rows[::-1]), encoding="utf-8")
     for name, path in (("a", source), ("b", turned)):
-        build_corpus(tmp_path / name, path, valid=40, test=60)
+        build_corpus(tmp_path / name, path, Plan(None, 40, 60))
     for name in SPLITS:
         a, b = (set(groups(tmp_path / folder / f"{name}.jsonl")) for folder in "ab")
         assert a == b
@@ -118,7 +122,7 @@ def test_the_order_of_the_source_does_not_decide_who_is_held_out(tmp_path, sourc
 
 def test_a_failure_leaves_the_old_corpus_untouched(tmp_path, source, monkeypatch):
     out = tmp_path / "out"
-    build_corpus(out, source, valid=40, test=60)
+    build_corpus(out, source, Plan(None, 40, 60))
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     bad = write(tmp_path / "bad.json", [{"problem": "x"}])
 
@@ -126,30 +130,31 @@ def test_a_failure_leaves_the_old_corpus_untouched(tmp_path, source, monkeypatch
         raise OSError(28, "No space left on device")
 
     with pytest.raises(UserError, match="missing"):
-        build_corpus(out, bad)
+        build_corpus(out, bad, Plan())
     with pytest.raises(UserError, match=r"no kind|no .boxed"):
-        build_corpus(out, source, strict=True)
+        build_corpus(out, source, Plan(), strict=True)
     with pytest.raises(UserError, match="are asked for"):
-        build_corpus(out, source, valid=10_000)
+        build_corpus(out, source, Plan(valid=10_000))
     with monkeypatch.context() as patch:
         patch.setattr(build, "split", full)
         with pytest.raises(OSError):
-            build_corpus(out, source, valid=1, test=1)
+            build_corpus(out, source, Plan(None, 1, 1))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 @pytest.mark.parametrize("options", [{"train": None}, {"train": -1}, {"train": 10, "test": -5}])
 def test_sizes_that_make_no_sense_are_refused(tmp_path, options):
     with pytest.raises(UserError):
-        build_corpus(tmp_path, **options)
+        build_corpus(tmp_path, None, Plan(**options))
     assert not list(tmp_path.iterdir())
 
 
 def test_weights_choose_the_kinds(tmp_path, source):
     weights = {"add": 1, "root": 3}
-    summary = build_corpus(tmp_path / "g", train=40, valid=4, test=4, weights=weights)
-    assert {k: c["train"] for k, c in summary["kinds"].items()} == {"add": 10, "root": 30}
-    summary = build_corpus(tmp_path / "s", source, train=8, valid=4, test=4, weights=weights)
+    summary = build_corpus(tmp_path / "g", None, Plan(40, 4, 4, weights=weights))
+    train = {k: c["train"] for k, c in summary["kinds"].items() if c["train"]}
+    assert train == {"add": 10, "root": 30}
+    summary = build_corpus(tmp_path / "s", source, Plan(8, 4, 4, weights=weights))
     assert summary["kinds"]["mean"]["train"] == 0
     assert summary["kinds"]["root"]["train"] == 6
 
@@ -199,3 +204,55 @@ def test_groups_are_never_divided():
         for index in indices:
             assert homes.setdefault(items[index][1], name) == name
     assert rank("g", 1) != rank("g", 2)
+
+
+def test_what_is_held_out_does_not_depend_on_what_is_trained_on(tmp_path):
+    plans = {
+        "plain": Plan(300, 30, 60),
+        "more": Plan(900, 30, 60),
+        "other": Plan(300, 30, 60, weights={"add": 1, "mass": 9}, repeat=9),
+    }
+    for name, plan in plans.items():
+        build_corpus(tmp_path / name, None, plan)
+    held_out = [
+        {row.problem for row in read_rows(tmp_path / name / f"{split}.jsonl")}
+        for name in plans
+        for split in ("valid", "test")
+    ]
+    assert held_out[0] == held_out[2] == held_out[4]
+    assert held_out[1] == held_out[3] == held_out[5]
+
+
+def test_a_rare_kind_is_repeated_up_to_its_share(tmp_path, source):
+    plan = Plan(200, 10, 20, weights={"add": 1, "fraction": 1}, repeat=3)
+    summary = build_corpus(tmp_path / "g", None, plan)
+    kinds = summary["kinds"]
+    assert (kinds["add"]["train"], kinds["fraction"]["train"]) == (100, 100)
+    rows = list(read_rows(tmp_path / "g" / "train.jsonl"))
+    assert len({row.id for row in rows}) == 200
+    fractions = Counter(row.problem for row in rows if row.kind == "fraction")
+    # 45 fractions, one of them in test; 100 rows of the other 44 are two or three of each.
+    assert sum(fractions.values()) == 100 and set(fractions.values()) == {2, 3}
+    assert summary["repeated"] == 56
+    held_out = {row.problem for row in read_rows(tmp_path / "g" / "test.jsonl")}
+    assert not held_out & set(fractions)
+    copies = [row.id for row in rows if "#" in row.id]
+    assert len(copies) == 56 and {id.partition("#")[2] for id in copies} == {"2", "3"}
+    # Copies lie mixed among the others.
+    assert copies != [row.id for row in rows][-56:]
+    again = build_corpus(tmp_path / "s", source, Plan(60, 2, 2, weights={"mass": 1}, repeat=1))
+    assert (again["splits"]["train"], again["repeated"]) == (60, 0)
+
+
+def test_the_split_files_carry_the_chosen_styles(tmp_path, source):
+    styles = {"add": Style("schoolbook", Rounding(2)), ENGLISH: Style("answer")}
+    summary = build_corpus(tmp_path / "s", source, Plan(None, 30, 30, styles=styles))
+    for name in SPLITS:
+        for row in read_rows(tmp_path / "s" / f"{name}.jsonl"):
+            worked = row.kind in styles
+            assert row.solution.split("\n")[-1].startswith("#### ") == worked
+    assert summary["kinds"]["add"]["style"] == "schoolbook"
+    assert summary["kinds"]["mean"]["style"] == "source"
+    convert_rows(source, tmp_path / "all.jsonl", styles=styles)
+    worked = [row for row in read_rows(tmp_path / "all.jsonl") if row.kind == "add"]
+    assert worked and all("\n#### " in row.solution for row in worked)

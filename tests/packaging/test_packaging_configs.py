@@ -82,7 +82,10 @@ def test_on_ascend_sinking_and_half_floats_are_fine() -> None:
         ("tiny/profile.yaml", "cards: 2", "cards: none"),
         ("artifacts.yaml", "bytes: 98362432", "bytes: -1"),
         ("contest.yaml", "keep: 0.9", "keep: 9"),
-        ("recipes/plain.yaml", "solution: source", "solution: other"),
+        ("recipes/plain.yaml", "styles: {}", "styles: source"),
+        ("recipes/worked.yaml", "multiply: {style: schoolbook", "multiply: {style: other"),
+        ("recipes/worked.yaml", "  add: 14000", "  sums: 14000"),
+        ("recipes/worked.yaml", "schoolbook, significant: 6", "schoolbook"),
     ],
 )
 def test_files_with_a_model(tmp_path: Path, name: str, old: str, new: str) -> None:

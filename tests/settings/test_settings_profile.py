@@ -94,6 +94,8 @@ def altered(tmp_path: Path):
         ("cards", 0),
         ("cards", "two"),
         ("prompt", "chat"),
+        ("pack", None),
+        ("pack", "some"),
         ("model.source", "torch"),
         ("model.source", "gguf"),  # without a file
         ("model.file", "x.gguf"),  # with a seed
@@ -115,13 +117,16 @@ def test_faults_are_named(altered, key, value):
     assert int(str(caught.value.where).rsplit(":", 1)[1]) >= 1
 
 
-def test_recipe_weights(tmp_path):
+def test_recipe_counts_and_styles(tmp_path):
     folder = tmp_path / "recipes"
     folder.mkdir()
-    (folder / "a.yaml").write_text("about: x\nsolution: source\nweights: {add: 2}\n")
-    assert read_recipe("a", tmp_path).weights == {"add": 2}
-    for text in ("weights: {add: 0}", "weights: [add]", "kinds: 3"):
-        (folder / "a.yaml").write_text(f"about: x\nsolution: source\n{text}\n")
+    (folder / "a.yaml").write_text("about: x\nrepeat: 2\ncounts: {add: 2}\n")
+    assert read_recipe("a", tmp_path).counts == {"add": 2}
+    for text in (
+        *("counts: {add: 0}", "counts: [add]", "kinds: 3", "prompt: other"),
+        *("styles: {add: {style: direct, decimals: -1}}", "styles: {add: direct}"),
+    ):
+        (folder / "a.yaml").write_text(f"about: x\nrepeat: 2\n{text}\n")
         with pytest.raises(UserError, match=r"a\.yaml:3"):
             read_recipe("a", tmp_path)
 

@@ -10,7 +10,13 @@ import yaml
 
 from tools.files.errors import UserError
 from tools.settings.profile import CONFIGS
-from tools.settings.resolve import read_finetune, read_resolved, resolve
+from tools.settings.resolve import (
+    PACKED_ARCH,
+    PLAIN_ARCH,
+    read_finetune,
+    read_resolved,
+    resolve,
+)
 
 FILES = {
     "profile.json",
@@ -88,6 +94,18 @@ def set_key(dotted, value):
     return change
 
 
+def put(dotted, value):
+    """As set_key, where nothing need be there before."""
+
+    def change(tree):
+        *above, own = dotted.split(".")
+        for step in above:
+            tree = tree.setdefault(step, {})
+        tree[own] = value
+
+    return change
+
+
 @pytest.mark.parametrize(
     "key, value, changed",
     [
@@ -98,6 +116,7 @@ def set_key(dotted, value):
         ("model.denominator", 7, {"model.json"}),
         ("tokenizer.kind", "file", {"tokenizer.json"}),
         ("prompt", "vicuna", {"tokenizer.json", "records.json", "prompts.json"}),
+        ("pack", False, {"records.json", "finetune.yaml"}),
         ("budgets.quick.epochs", 2, {"finetune.yaml"}),
         ("budgets.quick.corpus.train", 200, {"corpus.json"}),
         ("budgets.quick.corpus.test", 20, {"corpus.json"}),
@@ -150,13 +169,37 @@ def test_an_option_changes_only_its_files(run, option, changed):
 
 
 def test_a_recipe_changes_the_corpus_only(run, configs):
-    (configs / "recipes" / "sums.yaml").write_text(
-        "about: x\nsolution: source\nweights: {add: 1}\n"
-    )
+    recipe = configs / "recipes" / "sums.yaml"
+    recipe.write_text("about: x\ncounts: {add: 1}\n")
     run()
     assert run(recipe="sums") == {"profile.json", "corpus.json"}
-    alter(configs / "recipes" / "sums.yaml", set_key("about", "y"))
+    alter(recipe, set_key("about", "y"))
     assert run(recipe="sums") == set()
+    # … unless it frames its problems otherwise, or its solutions take more room.
+    alter(recipe, put("prompt", "vicuna"))
+    assert run(recipe="sums") == {"tokenizer.json", "records.json", "prompts.json"}
+    longer = {"seq_length": 96, "batch_size": 3, "max_new_tokens": 77}
+    alter(configs / "tiny" / "profile.yaml", put("recipes.sums", longer))
+    assert run(recipe="sums") == {"records.json", "evaluation.json", "finetune.yaml"}
+    assert run(recipe="plain") == FILES - {"model.json"}
+
+
+def test_a_recipe_may_decide_how_many_rows(run, tmp_path, configs):
+    recipe = configs / "recipes" / "sums.yaml"
+    recipe.write_text("about: x\ncounts: {add: 3, root: 4}\nrepeat: 2\n")
+    alter(configs / "tiny" / "profile.yaml", set_key("budgets.quick.corpus.train", None))
+    run(recipe="sums")
+    corpus = json.loads((tmp_path / "config" / "corpus.json").read_text())
+    assert (corpus["train"], corpus["weights"], corpus["repeat"]) == (7, {"add": 3, "root": 4}, 2)
+    longer = {"seq_length": 96, "batch_size": 3, "max_new_tokens": 77}
+    alter(configs / "tiny" / "profile.yaml", put("recipes.sums", longer))
+    run(recipe="sums")
+    config = read_finetune(tmp_path / "config" / "finetune.yaml")
+    assert config["model"]["model_config"]["seq_length"] == 96
+    for section in (config["runner_config"], config["train_dataset"]):
+        assert section["batch_size"] == 3
+    evaluation = json.loads((tmp_path / "config" / "evaluation.json").read_text())
+    assert evaluation["max_new_tokens"] == ["squad=8", "math=77"]
 
 
 def test_what_is_filled_in(run, tmp_path, configs):
@@ -171,10 +214,31 @@ def test_what_is_filled_in(run, tmp_path, configs):
     evaluation = json.loads((tmp_path / "config" / "evaluation.json").read_text())
     assert evaluation["max_new_tokens"] == ["squad=8", "math=16"]
     written = read_finetune(configs / "tiny" / "finetune.yaml")
+    assert config["model"].pop("arch") == {"type": PACKED_ARCH}  # tiny trains on packed rows
+    assert written["model"].pop("arch") == {"type": PLAIN_ARCH}
     filled = ("seed", "use_parallel", "runner_config", "parallel_config")
     assert {k: v for k, v in config.items() if k not in filled} == {
         k: v for k, v in written.items() if k not in filled
     }
+
+
+@pytest.mark.parametrize("arch", [PLAIN_ARCH, PACKED_ARCH, "Another"])
+@pytest.mark.parametrize("pack", [True, False])
+def test_packed_rows_take_their_architecture(run, tmp_path, configs, arch, pack):
+    """Where rows are not packed, the config's own architecture stays."""
+    alter(configs / "tiny" / "profile.yaml", lambda tree: tree.update(pack=pack))
+    path = configs / "tiny" / "finetune.yaml"
+    alter(path, lambda tree: tree["model"]["arch"].update(type=arch))
+    if pack and arch == "Another":
+        with pytest.raises(UserError, match="'Another', which cannot train on packed rows"):
+            run()
+        assert not (tmp_path / "config").exists()
+        return
+    run()
+    config = read_finetune(tmp_path / "config" / "finetune.yaml")
+    assert config["model"]["arch"]["type"] == (PACKED_ARCH if pack else arch)
+    records = json.loads((tmp_path / "config" / "records.json").read_text())
+    assert records["pack"] is pack
 
 
 @pytest.mark.parametrize(
@@ -215,6 +279,8 @@ def test_a_finetune_config_without_a_section(configs, section):
         ("model.model_config.seq_length", None, "seq_length is missing"),
         ("model.model_config.vocab_size", -1, "vocab_size is -1"),
         ("callbacks", {"type": "x"}, "not a list"),
+        ("model.arch", None, "model.arch.type is missing, not a name"),
+        ("model.arch.type", 3, "model.arch.type is 3, not a name"),
         ("callbacks", ["CheckpointMonitor"], "a callback has no type"),
     ],
 )

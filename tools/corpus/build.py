@@ -1,75 +1,121 @@
-"""The corpus on disk: train.jsonl, valid.jsonl, test.jsonl and corpus.json, or rows converted."""
+"""The corpus on disk: train.jsonl, valid.jsonl, test.jsonl, and corpus.json."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, TextIO, Tuple, Union
+from types import MappingProxyType
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    TextIO,
+    Tuple,
+    Union,
+)
 
 from tools.corpus.kinds import UNIQUE
 from tools.corpus.rows import Entry, Misfit, make_row, read_source
 from tools.corpus.sample import CAPACITY, draw
 from tools.corpus.split import SPLITS, quotas, rank, split
 from tools.corpus.summary import Tally
+from tools.corpus.worked.rows import Styles, restate_lines
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
+from tools.files.parallel import ordered_map
+from tools.files.progress import progress
 
 Source = Iterator[Union[Entry, Misfit]]
 
 
+class Plan(NamedTuple):
+    """What a corpus is to be.
+
+    train, valid, test  rows of each split; train None takes all that the source has left.
+    seed                of the draw and the split.
+    weights             proportions of the kinds in train; None for the source's. Valid and test
+                        have the source's always.
+    repeat              how many times a problem may stand in train, where its kind has fewer
+                        than its share (its copies get ids of their own).
+    styles              how the solutions are worked out, by kind; without one, the source's text.
+    """
+
+    train: Optional[int] = None
+    valid: int = 1000
+    test: int = 1000
+    seed: int = 1
+    weights: Optional[Mapping[str, int]] = None
+    repeat: int = 1
+    styles: Styles = MappingProxyType({})
+
+
 def build_corpus(
     folder: Union[str, Path],
-    source: Union[str, Path, None] = None,
-    train: Optional[int] = None,
-    valid: int = 1000,
-    test: int = 1000,
-    seed: int = 1,
+    source: Union[str, Path, None],
+    plan: Plan,
     strict: bool = False,
-    weights: Optional[Mapping[str, int]] = None,
 ) -> Dict[str, Any]:
     """Write the corpus into `folder` and return what corpus.json says.
 
-    source              a train.json; without one, problems are generated in the source's slots.
-    train, valid, test  rows of each split; train None takes all that the source has left.
-    strict              a row that fits no kind is an error; else it goes to misfits.jsonl,
-                        which is there only if there are any.
-    weights             proportions by kind; by default those of the source's unique problems.
+    source   a train.json; without one, problems are generated in the source's slots.
+    strict   a row that fits no kind is an error; else it goes to misfits.jsonl, which is there
+             only if there are any.
 
     Duplicates go first, then each kind is divided by problem (see `split`). All files appear
     together or none does, corpus.json last: its existence means the corpus is complete. Raises
     UserError for bad rows (file:line) or too few of them.
     """
     folder = Path(folder)
-    sizes = {"train": train, "valid": valid, "test": test}
+    sizes = {"train": plan.train, "valid": plan.valid, "test": plan.test}
     with contextlib.ExitStack() as stack:
         # The stack closes in reverse order, so corpus.json is renamed after all others.
-        names = ("corpus.json", "misfits.jsonl", *(f"{name}.jsonl" for name in SPLITS))
+        names = ["corpus.json", "misfits.jsonl", *(f"{name}.jsonl" for name in SPLITS)]
         paths = {name: stack.enter_context(atomic_path(folder / name)) for name in names}
-        entries = read_source(source, strict) if source else _generate(sizes, seed, weights)
+        wanted = {}
+        if source is None:
+            wanted = _wanted_of_generated(sizes, plan)
+            entries = _generate(wanted, plan.seed)
+        else:
+            entries = read_source(source, strict)
         tally = Tally()
-        items: List[Tuple[str, bytes]] = []
-        lines: List[str] = []
         with paths["misfits.jsonl"].open("w", encoding="utf-8") as misfits:
-            for entry in _unique(entries, tally, misfits):
-                items.append((entry.row.kind, rank(entry.group(), seed)))
-                lines.append(entry.row.to_line())
-        _no_rows(tally, source)
-        chosen = split(items, quotas(tally.unique, sizes, weights))
+            pool = _Pool(plan.seed, drawn=source is None)
+            for entry in known(entries, tally, misfits):
+                if tally.add(entry):
+                    pool.add(entry)
+        refuse_empty(tally, source)
+        wanted = wanted or quotas(tally.unique, sizes, plan.weights, repeat=plan.repeat)
+        chosen = pool.choose(wanted, plan.repeat)
         by_split = {}
-        for name, indices in chosen.items():
-            with paths[f"{name}.jsonl"].open("w", encoding="utf-8") as handle:
-                handle.writelines(lines[index] for index in indices)
-            by_split[name] = Counter(items[index][0] for index in indices)
+        with progress("write corpus", sum(map(len, chosen.values())), "rows") as bar:
+            for name, picks in chosen.items():
+                with paths[f"{name}.jsonl"].open("w", encoding="utf-8") as handle:
+                    work = functools.partial(restate_lines, styles=dict(plan.styles))
+                    for lines in ordered_map(work, _batches(pool.lines, picks)):
+                        handle.writelines(lines)
+                        bar.advance(len(lines))
+                by_split[name] = Counter(pool.items[index][0] for index, _ in picks)
         summary = {
             "source": Path(source).name if source else "generated",
-            "seed": seed,
-            "splits": {name: len(indices) for name, indices in chosen.items()},
+            "seed": plan.seed,
+            "splits": {name: len(picks) for name, picks in chosen.items()},
+            "repeated": sum(copy > 1 for _, copy in chosen["train"]),
+            # Kinds that were asked for and of which there is no problem.
+            "absent": [kind for kind in plan.weights or {} if not tally.unique[kind]],
             **tally.as_dict(),
         }
         for kind, counts in summary["kinds"].items():
             counts.update({name: by_split[name][kind] for name in SPLITS})
+            counts["style"] = plan.styles[kind].name if kind in plan.styles else "source"
         text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
         paths["corpus.json"].write_text(text, encoding="utf-8")
     if not summary["misfits"]["count"]:
@@ -77,50 +123,98 @@ def build_corpus(
     return summary
 
 
-def convert_rows(
-    source: Union[str, Path], output: Union[str, Path], strict: bool = False
-) -> Dict[str, Any]:
-    """Turn a train.json into rows of the corpus, all of them and in order; return the counts.
+class _Pool:
+    """The different problems, and who of them goes where."""
 
-    Rows that fit no kind go to OUTPUT with the suffix .misfits.jsonl, which is there only if
-    there are any; with `strict` the first of them is a UserError.
-    """
-    output = Path(output)
-    if output.exists() and output.samefile(source):
-        raise UserError("the output is the input", output, "name another output")
-    apart = output.with_suffix(".misfits.jsonl")
-    tally = Tally()
-    with atomic_path(output) as rows_path, atomic_path(apart) as apart_path:
-        with (
-            rows_path.open("w", encoding="utf-8") as rows,
-            apart_path.open("w", encoding="utf-8") as misfits,
-        ):
-            for entry in _known(read_source(source, strict), tally, misfits):
-                tally.add(entry)
-                rows.write(entry.row.to_line())
-        _no_rows(tally, source)
-    summary = {"source": Path(source).name, **tally.as_dict()}
-    if not summary["misfits"]["count"]:
-        apart.unlink()
-    return summary
+    def __init__(self, seed: int, drawn: bool) -> None:
+        self.items: List[Tuple[str, bytes]] = []  # kind, and order in which groups are chosen
+        self.lines: List[str] = []
+        self._seed, self._drawn = seed, drawn
+        self._ranks: List[bytes] = []
+        self._first: Dict[bytes, int] = {}
+        # (index, index of the first) of generated rows whose group was there before.
+        self._twins: List[Tuple[int, int]] = []
+
+    def add(self, entry: Entry) -> None:
+        """Take one more row in."""
+        place, index = rank(entry.group(), self._seed), len(self.items)
+        order = place
+        if self._drawn:
+            # Generated problems are in random order already. Held out are the first ones: they
+            # are the same however many more are drawn for training.
+            first = self._first.setdefault(place, index)
+            if first != index:
+                self._twins.append((index, first))
+            order = index.to_bytes(8, "big")
+        self.items.append((entry.row.kind, order))
+        self._ranks.append(place)
+        self.lines.append(entry.row.to_line())
+
+    def choose(
+        self, wanted: Mapping[str, Mapping[str, int]], repeat: int
+    ) -> Dict[str, List[Tuple[int, int]]]:
+        """Give each split's (index, copy) in mixed order; copies count from 1, to `repeat`."""
+        # Only the first of a generated group is shared out; the others follow it into train.
+        twins = {index for index, _ in self._twins}
+        alone = [index for index in range(len(self.items)) if index not in twins]
+        shared = split([self.items[index] for index in alone], wanted)
+        chosen = {name: [alone[at] for at in places] for name, places in shared.items()}
+        by_kind: Dict[str, List[int]] = {}
+        for index in chosen["train"]:
+            by_kind.setdefault(self.items[index][0], []).append(index)
+        trained = set(chosen["train"]) if self._twins else set()
+        for index, first in self._twins:
+            rows = by_kind.setdefault(self.items[index][0], [])
+            if first in trained and len(rows) < wanted["train"].get(self.items[index][0], 0):
+                rows.append(index)
+        picks = {name: [(index, 1) for index in chosen[name]] for name in ("valid", "test")}
+        picks["train"] = [
+            (rows[n % len(rows)], n // len(rows) + 1)
+            for kind, rows in by_kind.items()
+            for n in range(min(max(len(rows), wanted["train"].get(kind, 0)), len(rows) * repeat))
+        ]
+        for rows in picks.values():
+            rows.sort(key=self._mixed)
+        return {name: picks[name] for name in SPLITS}
+
+    def _mixed(self, pick: Tuple[int, int]) -> Tuple[bytes, int]:
+        index, copy = pick
+        place = self._ranks[index]
+        if copy > 1:
+            place = hashlib.blake2b(b"%d/%s" % (copy, place), digest_size=16).digest()
+        return place, index
 
 
-def _generate(
-    sizes: Mapping[str, Optional[int]], seed: int, weights: Optional[Mapping[str, int]]
-) -> Source:
+_BATCH_ROWS = 2000
+
+
+def _batches(
+    lines: Sequence[str], picks: Sequence[Tuple[int, int]]
+) -> Iterator[List[Tuple[str, int]]]:
+    for start in range(0, len(picks), _BATCH_ROWS):
+        yield [(lines[index], copy) for index, copy in picks[start : start + _BATCH_ROWS]]
+
+
+def _wanted_of_generated(
+    sizes: Mapping[str, Optional[int]], plan: Plan
+) -> Dict[str, Dict[str, int]]:
     if sizes["train"] is None:
         raise UserError("a generated corpus needs a number of rows", "train", "give one")
-    counts = quotas(CAPACITY, sizes, UNIQUE if weights is None else weights)
+    return quotas(CAPACITY, sizes, plan.weights, UNIQUE, plan.repeat)
+
+
+def _generate(wanted: Mapping[str, Mapping[str, int]], seed: int) -> Source:
     totals: Counter = Counter()
-    for kinds in counts.values():
+    for kinds in wanted.values():
         totals.update(kinds)
     numbers: Counter = Counter()
-    for problem in draw(totals, seed):
+    for problem in draw({k: min(n, CAPACITY[k]) for k, n in totals.items() if n}, seed):
         numbers[problem.kind] += 1
         yield Entry(make_row(problem, f"{problem.kind}-{numbers[problem.kind]}"), problem)
 
 
-def _known(entries: Source, tally: Tally, misfits: TextIO) -> Iterator[Entry]:
+def known(entries: Source, tally: Tally, misfits: TextIO) -> Iterator[Entry]:
+    """Yield the entries; count the misfits among them and write them to their own file."""
     for entry in entries:
         if isinstance(entry, Misfit):
             tally.misfit(entry)
@@ -129,11 +223,8 @@ def _known(entries: Source, tally: Tally, misfits: TextIO) -> Iterator[Entry]:
             yield entry
 
 
-def _unique(entries: Source, tally: Tally, misfits: TextIO) -> Iterator[Entry]:
-    return (entry for entry in _known(entries, tally, misfits) if tally.add(entry))
-
-
-def _no_rows(tally: Tally, source: Union[str, Path, None]) -> None:
+def refuse_empty(tally: Tally, source: Union[str, Path, None]) -> None:
+    """UserError where no row was a problem."""
     if not tally.rows:
         raise UserError(
             "no row is a problem of a known kind", source, 'give rows {"problem", "solution"}'

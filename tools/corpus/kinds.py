@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+from typing import Dict, Mapping, Tuple
+
+from tools.files.errors import UserError
 
 # Counted after exact deduplication of the 800 000 Chinese rows: the proportions of a corpus
 # that is generated where the contest's own file is not at hand.
@@ -27,3 +29,10 @@ CHINESE: Tuple[str, ...] = tuple(UNIQUE)
 ENGLISH = "english"
 UNIQUE_ENGLISH = 9993
 KINDS: Tuple[str, ...] = (*CHINESE, ENGLISH)
+
+
+def check_counts(counts: Mapping[str, int], where: object) -> None:
+    """UserError, naming `where`, for a kind that is unknown."""
+    for kind in counts:
+        if kind not in KINDS:
+            raise UserError(f"unknown kind {kind[:40]!r}", where, f"known: {', '.join(KINDS)}")

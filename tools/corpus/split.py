@@ -26,18 +26,24 @@ def quotas(
     available: Mapping[str, int],
     sizes: Mapping[str, Optional[int]],
     weights: Optional[Mapping[str, int]] = None,
+    natural: Optional[Mapping[str, int]] = None,
+    repeat: int = 1,
 ) -> Dict[str, Dict[str, int]]:
     """Say how many rows of each kind each split takes.
 
     available   rows by kind.
     sizes       rows by split; None for train means all that the others leave.
-    weights     proportions by kind, `available` by default.
+    weights     train's proportions by kind, `natural` by default.
+    natural     proportions of valid and test, `available` by default: what is measured stays the
+                same whatever a recipe trains on.
+    repeat      how many times a row may stand in train, where a kind has fewer than its share.
 
     A kind with few rows serves train first, then test, then valid. Raises UserError where the
     rows do not suffice.
     """
-    weights = available if weights is None else weights
-    left = {kind: available.get(kind, 0) for kind in weights}
+    natural = available if natural is None else natural
+    weights = natural if weights is None else weights
+    left = {kind: available.get(kind, 0) for kind in (*available, *natural, *weights)}
     for name in SPLITS:
         size = sizes[name]
         if not (size is None and name == "train") and (size is None or size < 0):
@@ -47,10 +53,11 @@ def quotas(
         size = sizes[name]
         if size is None:
             # No limit: rows of groups too large for the other quotas come here as well.
-            result[name] = {kind: available.get(kind, 0) for kind in weights}
+            result[name] = {kind: available.get(kind, 0) for kind, part in weights.items() if part}
             continue
-        room = {kind: max(0, count - reserve) for kind, count in left.items()}
-        result[name] = proportional(size, weights, room)
+        copies, mix = (repeat, weights) if name == "train" else (1, natural)
+        room = {kind: max(0, count - reserve) * copies for kind, count in left.items()}
+        result[name] = proportional(size, mix, room)
         for kind, count in result[name].items():
             left[kind] -= count
     return {name: result[name] for name in SPLITS}
@@ -64,6 +71,8 @@ def split(
     Each split's rows come in the order of their ranks, that is, mixed. Groups are never divided:
     where the next one has more rows than a quota has room for, a later one takes the place, and
     a split may stay short of its quota only if none fits.
+
+    items   kind, and the place in the order in which groups are chosen, equal within a group.
     """
     groups: Dict[Tuple[str, bytes], List[int]] = {}
     for index, item in enumerate(items):

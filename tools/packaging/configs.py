@@ -52,7 +52,7 @@ def check_config(path: Path) -> List[str]:
     if path.stem.startswith("finetune"):
         faults += [f"{path}:{line}: {what}" for line, what in finetune_faults(text)]
     else:
-        faults += _model_faults(path)
+        faults += _model_faults(path, tree)
     return faults
 
 
@@ -174,7 +174,7 @@ def _repeated_keys(tree: Optional[yaml.Node]) -> Iterator[Found]:
             stack += node.value
 
 
-def _model_faults(path: Path) -> List[str]:
+def _model_faults(path: Path, tree: Optional[yaml.Node]) -> List[str]:
     from tools.settings import artifacts, contest, profile
 
     try:
@@ -185,10 +185,28 @@ def _model_faults(path: Path) -> List[str]:
         elif path.name == "contest.yaml":
             contest.read_contest(path)
         elif path.parent.name == "recipes":
-            profile.read_recipe(path.stem, path.parent.parent)
+            recipe = profile.read_recipe(path.stem, path.parent.parent)
+            return [f"{path}:{line}: {what}" for line, what in _recipe_faults(recipe, tree)]
     except UserError as error:
         return [f"{error.where}: {error.what}"]
     return []
+
+
+def _recipe_faults(recipe: Any, tree: Optional[yaml.Node]) -> Iterator[Found]:
+    """Kinds and styles that the corpus does not know: settings alone cannot tell."""
+    from tools.corpus.kinds import check_counts
+    from tools.corpus.worked.styles import read_styles
+
+    config = _Config(tree)
+    for section, entries, check in (
+        ("counts", recipe.counts or {}, check_counts),
+        ("styles", recipe.model_dump()["styles"], read_styles),
+    ):
+        for kind, entry in entries.items():
+            try:
+                check({kind: entry}, None)
+            except UserError as error:
+                yield config.line(section, kind), error.what
 
 
 class _Config:

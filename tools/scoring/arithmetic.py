@@ -19,6 +19,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 
 from tools.corpus.english import boxed
 from tools.corpus.kinds import ENGLISH
+from tools.corpus.worked.styles import ANSWER_LINE
 from tools.files.errors import UserError
 from tools.scoring.numbers import Number, answer_part, boxed_number, find_number, power_of_ten
 from tools.scoring.rows import Prediction
@@ -181,10 +182,13 @@ def _half_away(value: Fraction) -> int:
 
 
 def _text_of(answer: str) -> str:
-    """An answer that is no number, as text: the boxed part, or else the last line."""
+    """An answer that is no number, as text: the boxed part, or else the last line.
+
+    The mark of a worked solution's answer line is none of it.
+    """
     content = boxed(answer)
     if content is None:
         lines = [line for line in answer.splitlines() if line.strip()]
-        content = lines[-1] if lines else ""
+        content = lines[-1].strip().removeprefix(ANSWER_LINE.format("")) if lines else ""
     content = re.sub(r"\\left|\\right|\\[,;! ]|[\s$]", "", content)
     return re.sub(r"\\[dt]frac", r"\\frac", content).rstrip(".。")

@@ -35,9 +35,9 @@ class TokenizerSource(Settings):
 
 
 class Splits(Settings):
-    """Rows of each split of the arithmetic corpus."""
+    """Rows of each split of the arithmetic corpus; train null: as many as the recipe counts."""
 
-    train: PositiveInt
+    train: Optional[PositiveInt]
     valid: PositiveInt
     test: PositiveInt
 
@@ -54,6 +54,17 @@ class Evaluation(Settings):
     min_new_tokens: int = Field(ge=0)
 
 
+Frame = Literal["alpaca", "none", "response", "stanford", "vicuna", "smollm2"]
+
+
+class Fit(Settings):
+    """What the longer solutions of a recipe need with this model's vocabulary."""
+
+    seq_length: Optional[PositiveInt] = None
+    batch_size: Optional[PositiveInt] = None
+    max_new_tokens: Optional[PositiveInt] = None
+
+
 class Profile(Settings):
     """configs/NAME/profile.yaml, checked."""
 
@@ -63,17 +74,36 @@ class Profile(Settings):
     artifacts: List[str]
     model: ModelSource
     tokenizer: TokenizerSource
-    prompt: Literal["alpaca", "none", "vicuna", "smollm2"]
+    prompt: Frame
+    pack: bool
     budgets: Dict[Literal["quick", "full"], Budget]
     evaluation: Evaluation
+    recipes: Dict[str, Fit] = Field(default_factory=dict)
+
+
+class StyleChoice(Settings):
+    """How the problems of one kind are worked out; names as in tools/corpus/worked/styles.py."""
+
+    style: str
+    decimals: Optional[int] = Field(default=None, ge=0, le=20)
+    significant: Optional[int] = Field(default=None, ge=1, le=20)
 
 
 class Recipe(Settings):
-    """configs/recipes/NAME.yaml: which kinds, how many, in what style of solution."""
+    """configs/recipes/NAME.yaml: which kinds, how many, in what style of solution, what prompt.
+
+    counts   training rows by kind; null: in the proportions of the source's unique problems.
+             They are proportions where a budget states how many rows there are in all.
+    repeat   how many times a problem may be repeated where its kind has fewer than that.
+    styles   by kind; without one, the source's own solution.
+    prompt   the frame around each problem, in training and inference; null: the profile's.
+    """
 
     about: str
-    solution: Literal["source"]
-    weights: Optional[Dict[str, PositiveInt]] = None
+    counts: Optional[Dict[str, PositiveInt]] = None
+    repeat: PositiveInt = 1
+    styles: Dict[str, StyleChoice] = Field(default_factory=dict)
+    prompt: Optional[Frame] = None
 
 
 def read_profile(path: Union[str, Path]) -> Profile:

@@ -14,7 +14,14 @@ import yaml
 
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
-from tools.settings.profile import CONFIGS, check_name, profile_folder, read_profile, read_recipe
+from tools.settings.profile import (
+    CONFIGS,
+    Fit,
+    check_name,
+    profile_folder,
+    read_profile,
+    read_recipe,
+)
 
 
 def resolve(
@@ -32,10 +39,11 @@ def resolve(
     model.json       source of the weights, the shape's config, LoRA's config
     tokenizer.json   source of the vocabulary
     corpus.json      rows, recipe, seed
-    records.json     seq_length and prompt frame
+    records.json     seq_length, prompt frame, and whether examples share rows
     prompts.json     how many reading questions, prompt frame
     evaluation.json  lengths and batch of the decoding
-    finetune.yaml    MindFormers' config with seed, epochs and parallelism filled in
+    finetune.yaml    MindFormers' config with seed, epochs, parallelism and the architecture for
+                     packed rows filled in
 
     Raises UserError for an unknown profile, budget or recipe, or a config that is not valid.
     """
@@ -53,10 +61,22 @@ def resolve(
     finetune_path = folder / "finetune.yaml"
     finetune = read_finetune(finetune_path)
     model_config = finetune["model"]["model_config"]
+    fit = settings.recipes.get(recipe, Fit())
+    prompt = mix.prompt or settings.prompt
+    if fit.seq_length:
+        model_config["seq_length"] = fit.seq_length
+    if fit.batch_size:
+        for section in (finetune["runner_config"], finetune["train_dataset"], model_config):
+            section["batch_size"] = fit.batch_size
     finetune.update(seed=seed, use_parallel=workers > 1)
     finetune["runner_config"]["epochs"] = chosen.epochs
     finetune["parallel_config"]["data_parallel"] = workers
+    if settings.pack:
+        finetune["model"]["arch"]["type"] = _packed(finetune["model"]["arch"]["type"], folder)
 
+    lengths = dict(settings.evaluation.max_new_tokens)
+    if fit.max_new_tokens:
+        lengths["math"] = fit.max_new_tokens
     files: Dict[str, Any] = {
         "profile.json": {
             "profile": check_name(profile, "PROFILE"),
@@ -78,22 +98,26 @@ def resolve(
             **settings.tokenizer.model_dump(),
             "model_file": settings.model.file,
             "vocab_size": model_config["vocab_size"],
-            "prompt": settings.prompt,
+            "prompt": prompt,
         },
         "corpus.json": {
             **chosen.corpus.model_dump(),
+            "train": chosen.corpus.train or (sum(mix.counts.values()) if mix.counts else None),
             "seed": seed,
             "recipe": recipe,
-            **mix.model_dump(exclude={"about"}),
+            "weights": mix.counts,
+            **mix.model_dump(include={"repeat", "styles"}),
         },
-        "records.json": {"seq_length": model_config["seq_length"], "prompt": settings.prompt},
-        "prompts.json": {"limit": chosen.squad, "prompt": settings.prompt},
+        "records.json": {
+            "seq_length": model_config["seq_length"],
+            "prompt": prompt,
+            "pack": settings.pack,
+        },
+        "prompts.json": {"limit": chosen.squad, "prompt": prompt},
         "evaluation.json": {
             "batch_size": settings.evaluation.batch_size,
             "min_new_tokens": settings.evaluation.min_new_tokens,
-            "max_new_tokens": [
-                f"{name}={length}" for name, length in settings.evaluation.max_new_tokens.items()
-            ],
+            "max_new_tokens": [f"{name}={length}" for name, length in lengths.items()],
         },
     }
     texts = {
@@ -102,6 +126,22 @@ def resolve(
     }
     texts["finetune.yaml"] = yaml.safe_dump(finetune, sort_keys=False, allow_unicode=True)
     return {name: _write_if_changed(output / name, text) for name, text in texts.items()}
+
+
+# The architecture that keeps the examples of a packed row apart (tools/training/packing.py), and
+# the one that it stands in for.
+PACKED_ARCH = "PackedLlamaForCausalLM"
+PLAIN_ARCH = "LlamaForCausalLM"
+
+
+def _packed(arch: str, folder: Path) -> str:
+    if arch not in (PLAIN_ARCH, PACKED_ARCH):
+        raise UserError(
+            f"model.arch.type is {_brief(arch)}, which cannot train on packed rows",
+            folder / "finetune.yaml",
+            f"set it to {PLAIN_ARCH}, or pack to false in profile.yaml",
+        )
+    return PACKED_ARCH
 
 
 _SHAPE_KEYS = [
@@ -142,8 +182,14 @@ _KINDS = {
     "model.model_config": dict,
     "model.model_config.seq_length": int,
     "model.model_config.vocab_size": int,
+    "model.arch.type": str,
 }
-_WORDS = {dict: "a section of keys", list: "a list", int: "a whole number from 1 on"}
+_WORDS = {
+    dict: "a section of keys",
+    list: "a list",
+    int: "a whole number from 1 on",
+    str: "a name",
+}
 
 
 def read_finetune(path: Path) -> Dict[str, Any]:

@@ -1,0 +1,190 @@
+"""The styles of solution, and a problem worked out in one of them.
+
+source       the contest's own solution text, not rounded.
+answer       the answer line alone.
+direct       signs set right, then the result in one step.
+schoolbook   digit by digit as on paper: split products with a running sum, long division, …
+scratchpad   the least significant digit first, a line a column with its carry; divisions with the
+             divisor's multiples at hand.
+
+All but `source` end in the same line, `#### NUMBER`, as the solutions of GSM8K do
+(arXiv 2110.14168). docs/worked-solutions.md says what every line means.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from tools.corpus.grammar import OPERATORS, Problem
+from tools.corpus.kinds import CHINESE, ENGLISH
+from tools.corpus.render import solution_text
+from tools.corpus.rounding import Rounding
+from tools.corpus.solve import canonical
+from tools.corpus.worked import operations, powers, words
+from tools.corpus.worked.direct import direct, function_value
+from tools.corpus.worked.numbers import as_decimal, places_of, rounded, terminates
+from tools.files.errors import UserError
+
+ANSWER_LINE = "#### {}"
+_BOTH = ("schoolbook", "scratchpad")
+STYLES: Dict[str, Tuple[str, ...]] = {
+    kind: (
+        "source",
+        "answer",
+        "direct",
+        *(_BOTH if kind not in ("root", "function", "fraction") else _BOTH[:1]),
+    )
+    for kind in CHINESE
+}
+STYLES[ENGLISH] = ("source", "answer", "direct")
+
+
+class Style(NamedTuple):
+    """How the problems of a kind are worked out, and to how many places their answers."""
+
+    name: str = "source"
+    rounding: Rounding = Rounding()
+
+
+def read_styles(choices: Mapping[str, Mapping[str, Any]], where: object) -> Dict[str, Style]:
+    """Check styles by kind, {"style", "decimals", "significant"}, and give them.
+
+    A style that computes its answer needs to know how far; `source` is never rounded, a fraction
+    and an English answer neither. Raises UserError, naming `where`, for an unknown kind or style
+    and for a rounding that is missing or given twice.
+    """
+    styles = {}
+    for kind, choice in choices.items():
+        name, rounding = choice["style"], Rounding(choice["decimals"], choice["significant"])
+        given = sum(part is not None for part in rounding)
+        if kind not in STYLES:
+            raise UserError(f"unknown kind {kind[:40]!r}", where, f"known: {', '.join(STYLES)}")
+        if name not in STYLES[kind]:
+            there = ", ".join(STYLES[kind])
+            raise UserError(f"no style {name[:40]!r} for {kind}", where, f"there are {there}")
+        if given > 1:
+            raise UserError(f"{kind} has decimals and significant", where, "state one of them")
+        if not given and name != "source" and kind not in ("fraction", ENGLISH):
+            what = f"{kind} does not say how far its answer is rounded"
+            raise UserError(what, where, "state decimals or significant")
+        styles[kind] = Style(name, rounding)
+    return styles
+
+
+def work_out(problem: Problem, style: Style) -> str:
+    """Give the solution text of a Chinese problem. Raises ValueError for a style it lacks.
+
+    Powers of more than 150 digits are stated directly in every style.
+    """
+    kind = problem.kind
+    if style.name not in STYLES[kind]:
+        raise ValueError(f"no style {style.name} for {kind}")
+    if style.name == "source":
+        return solution_text(problem)
+    answer, value = _answer(problem, style.rounding)
+    if style.name == "answer":
+        lines: List[str] = []
+    elif style.name == "direct" or _too_long(problem):
+        lines = direct(problem, value or Fraction(0), style.rounding)
+    else:
+        lines = _steps(problem, style.rounding, style.name == "scratchpad")
+    return "\n".join([*lines, ANSWER_LINE.format(answer)])
+
+
+def work_out_english(solution: str, answer: str, style: Style) -> str:
+    """Give the solution text of an English problem: its prose with the answer line, or that alone.
+
+    answer   the row's answer: a number, or the LaTeX of its box.
+    """
+    if style.name == "source":
+        return solution
+    line = ANSWER_LINE.format(answer)
+    return line if style.name == "answer" else f"{solution.strip()}\n{line}"
+
+
+def answer_text(problem: Problem, rounding: Rounding) -> str:
+    """Give the number of the answer line: the exact value, rounded; no zeros that carry nothing."""
+    return _answer(problem, rounding)[0]
+
+
+def exact_value(problem: Problem) -> Optional[Fraction]:
+    """Give the exact value; None for roots (mostly irrational) and functions (far too long)."""
+    numbers = problem.numbers
+    if problem.kind in ("root", "function"):
+        return None
+    first, *rest = [Fraction(number) for number in numbers]
+    if problem.kind == "power":
+        return first ** int(numbers[1])
+    if problem.kind == "mean":
+        return Fraction(sum(int(number) for number in numbers), len(numbers))
+    second = rest[0]
+    return {
+        "add": lambda: first + second,
+        "subtract": lambda: first - second,
+        "multiply": lambda: first * second,
+        "divide": lambda: first / second,
+        "equation": lambda: -second / first,
+        "area": lambda: first * second,
+        "mass": lambda: first * second,
+        "discount": lambda: (first - second) / first * 100,
+        "sales": lambda: first + first * second / 100,
+        "fraction": lambda: first / second,
+    }[problem.kind]()
+
+
+def _too_long(problem: Problem) -> bool:
+    """Whether a power has more digits than anybody would multiply out; the source's have 30."""
+    if problem.kind != "power":
+        return False
+    base, exponent = problem.numbers
+    return len(Decimal(base).as_tuple().digits) * int(exponent) > 150
+
+
+def _answer(problem: Problem, rounding: Rounding) -> Tuple[str, Optional[Fraction]]:
+    value = exact_value(problem)
+    if problem.kind == "root":
+        return canonical(powers.root_value(Decimal(problem.numbers[0]), rounding)), None
+    if problem.kind == "function":
+        return canonical(function_value(problem, rounding)), None
+    assert value is not None
+    if problem.kind == "fraction":
+        return canonical(value), value
+    if rounding == Rounding() and terminates(value):
+        return canonical(as_decimal(value)), value
+    return canonical(rounded(value, rounding)), value
+
+
+def _steps(problem: Problem, rounding: Rounding, scratchpad: bool) -> List[str]:
+    kind, numbers = problem.kind, problem.numbers
+    value = exact_value(problem)
+    places = 0 if value is None else max(0, places_of(value, rounding))
+    if kind in OPERATORS:
+        sign = OPERATORS[kind]
+        a, b = Decimal(numbers[0]), Decimal(numbers[1])
+        text = f"{a:f} {sign} {b:f}"
+        if kind in ("add", "subtract"):
+            return operations.signed_sum(text, a, sign, b, scratchpad).lines
+        if kind == "multiply":
+            return operations.signed_product(text, a, b, scratchpad).lines
+        return operations.signed_quotient(text, a, b, places, scratchpad).lines
+    if kind == "power":
+        return powers.power(Decimal(numbers[0]), int(numbers[1]), rounding, scratchpad).lines
+    if kind == "root":
+        return powers.root(Decimal(numbers[0]), rounding)[0]
+    if kind == "function":
+        x, coefficient, exponent = numbers
+        return powers.function(Decimal(x), int(coefficient), int(exponent), rounding)[0]
+    whole = [int(number) for number in numbers]
+    if kind == "mean":
+        return words.mean(tuple(whole), places, scratchpad).lines
+    if kind == "equation":
+        return words.equation(whole[0], whole[1], places, scratchpad).lines
+    if kind == "discount":
+        return words.discount(whole[0], whole[1], places, scratchpad).lines
+    if kind == "sales":
+        return words.sales(whole[0], whole[1], scratchpad).lines
+    if kind == "fraction":
+        return words.fraction(whole[0], whole[1])
+    return words.product({"area": "面积", "mass": "质量"}[kind], *whole, scratchpad).lines
