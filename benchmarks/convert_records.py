@@ -18,7 +18,6 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
-from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Dict, List
@@ -26,7 +25,8 @@ from typing import Any, Dict, List
 import click
 
 from tools.cli import Command
-from tools.corpus.kinds import UNIQUE, UNIQUE_ENGLISH
+from tools.corpus.kinds import UNIQUE
+from tools.corpus.replica import FULL, write_replica
 from tools.corpus.rows import make_row, read_rows, write_rows
 from tools.corpus.sample import draw, proportional
 from tools.files.errors import UserError
@@ -36,7 +36,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SEQ_LENGTH = 256
 # Of the organisers' way only so many rows are converted: its rate does not depend on how many.
 SUBSET = 4000
-TRAIN_JSON_ROWS = 809_993
 _BATCH = 2048
 
 
@@ -210,19 +209,6 @@ def make_rows(path: Path, count: int) -> None:
     write_rows(path, (make_row(p, f"{p.kind}-{i}") for i, p in enumerate(mixed)))
 
 
-def make_train_json(path: Path) -> None:
-    """As many rows as the contest's train.json has, problems repeated as there, English last."""
-    chinese = [make_row(problem, "") for problem in draw(UNIQUE, seed=1)]
-    with path.open("w", encoding="utf-8") as handle:
-        for row in islice(cycle(chinese), TRAIN_JSON_ROWS - UNIQUE_ENGLISH):
-            fields = {"problem": row.problem, "solution": row.solution}
-            handle.write(json.dumps(fields, ensure_ascii=False) + "\n")
-        for number in range(UNIQUE_ENGLISH):
-            problem = f"What is the value of ${number} + x$ when $x = {number % 97}$? " * 3
-            solution = rf"We add: ${number} + {number % 97} = \boxed{{{number + number % 97}}}$."
-            handle.write(json.dumps({"problem": problem, "solution": solution}) + "\n")
-
-
 # --- The report --------------------------------------------------------------------------------
 
 
@@ -243,7 +229,7 @@ def measure(rows: Path, tokenizer: Path, folder: Path, repeat: int) -> Dict[str,
 
 def scale(tokenizer: Path, folder: Path) -> Dict[str, Any]:
     """Measure the real commands on a file of the size of train.json, once."""
-    make_train_json(folder / "train.json")
+    write_replica(folder / "train.json")
     rows, output = folder / "rows.jsonl", folder / "all.mindrecord"
     math = command("math", 1, folder, "--input", folder / "train.json", "--output", rows)
     options = ("--input", rows, "--tokenizer", tokenizer, "--seq-length", SEQ_LENGTH)
@@ -282,10 +268,10 @@ def table(found: Dict[str, Any]) -> str:
         whole = found["scale"]
         for name, text in (("math", "train.json → rows"), ("records", "rows → packed records")):
             part = whole[name]
-            lines.append(line(text, TRAIN_JSON_ROWS, part["seconds"], part["peak"]))
+            lines.append(line(text, FULL, part["seconds"], part["peak"]))
         seconds = whole["math"]["seconds"] + whole["records"]["seconds"]
         peak = max(whole["math"]["peak"], whole["records"]["peak"])
-        lines.append(line("train.json → packed records", TRAIN_JSON_ROWS, seconds, peak))
+        lines.append(line("train.json → packed records", FULL, seconds, peak))
     return "\n".join(lines)
 
 
