@@ -67,13 +67,14 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
     write(run / "config/finetune.yaml", yaml.safe_dump(finetune, sort_keys=False))
     profile = {"profile": "tiny", "budget": "quick", "recipe": "plain", "seed": 42, "cards": 2}
     write(run / "config/profile.json", {**profile, "device": "CPU", "artifacts": []})
-    evaluation = {"batch_size": 8, "max_new_tokens": {"squad": 8, "math": 16}, "min_new_tokens": 1}
+    evaluation = {"batch_size": 8, "max_new_tokens": ["squad=8", "math=16"], "min_new_tokens": 1}
     write(run / "config/evaluation.json", evaluation)
     for name in ("model", "corpus", "records"):
         write(run / f"config/{name}.json", {"seed": 42})
     write(run / "config/resolved", "")
     write(run / "base/model.ckpt", b"base weights")
     kinds = {"add": {"rows": 9, "unique": 8, "duplicates": 1, "train": 6, "valid": 1, "test": 1}}
+    kinds["add"]["style"] = "source"
     splits = {"train": 6, "valid": 1, "test": 1}
     corpus = {"source": "generated", "seed": 42, "splits": splits, "rows": 9, "unique": 8}
     corpus.update(duplicates=1, kinds=kinds, misfits={"count": 0, "reasons": {}, "first": []})
@@ -81,6 +82,8 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
     write(run / "corpus/train.jsonl", [{"id": "add-1"}])
     write(run / "corpus/test.jsonl", [{"id": "add-2"}])
     write(run / "records/train.mindrecord", b"records")
+    records = {"rows": 2, "examples": 5, "left_out": 1, "used": 0.875, "pack": True}
+    write(run / "records/train.mindrecord.json", {**records, "frame": "alpaca", "seq_length": 192})
     counts = {"trained": 4096, "total": 180_000, "denominator": 180_000}
     parameters = write(run / "finetune/parameters.json", counts)
     write(run / "finetune/run.json", {"steps": 10, "seed": 42, "workers": 2})

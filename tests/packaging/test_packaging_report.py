@@ -41,7 +41,9 @@ def test_the_files(run: Path, tmp_path: Path) -> None:
         "| low-parameter ratio | 0.022755556 |",
         "| LoRA on | .\\*wq\\|.\\*wk\\|.\\*wv\\|.\\*wo |",
         "| loss at the first step | 3.8000 |",
-        "| add | 9 | 8 | 1 | 6 | 1 | 1 |",
+        "| add | 9 | 8 | 1 | 6 | 1 | 1 | source |",
+        "Training saw 5 examples in the frame alpaca, in 2 rows of 192 tokens, several whole ones "
+        "a row (87.5 % of the positions in use). 1 did not fit and were left out, none was cut.",
         "| add | 计算 1 + 2 等于多少？ | 1 + 2 = 3 | 3 |",
         "| finetune | 1:01 | 812 |",
         "| mindspore | 2.9.0 |",

@@ -71,6 +71,7 @@ class Facts(NamedTuple):
     parameters: Dict[str, int]
     steps: List[Step]
     corpus: Dict[str, Any]
+    records: Dict[str, Any]
     config: Dict[str, Any]
     evaluation: Dict[str, Any]
     right: List[Example]
@@ -116,6 +117,7 @@ def gather(run: Path) -> Facts:
         parameters=parameters,
         steps=read_losses(_there(run, "finetune/loss.csv")),
         corpus=_read(run, "corpus/corpus.json"),
+        records=_read(run, "records/train.mindrecord.json"),
         config=_read(run, "config/finetune.yaml", yaml.safe_load),
         evaluation=_read(run, "config/evaluation.json"),
         right=right,

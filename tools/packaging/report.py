@@ -60,6 +60,7 @@ def context(facts: Facts) -> Dict[str, Any]:
         "verdict": sentences.verdict(facts),
         "caveats": sentences.caveats(facts),
         "corpus_note": sentences.corpus(facts),
+        "records_note": sentences.records(facts),
         "questions": facts.after["squad"]["count"],
         "judge": facts.after["math"]["judge"],
         "tables": tables.all_tables(facts),

@@ -74,7 +74,7 @@ def corpus(facts: Facts) -> str:
     content = facts.corpus
     source = content.get("source")
     first = (
-        "The problems were generated in the slots and proportions of the contest's train.json"
+        "The problems were generated in the slots of the contest's train.json"
         if source == "generated"
         else f"The problems come from {source}"
     )
@@ -82,6 +82,18 @@ def corpus(facts: Facts) -> str:
     return (
         f"{first}. Of {content.get('rows')} rows {content.get('duplicates')} were duplicates and "
         f"went first; {misfits} fitted no kind. No problem stands in two splits."
+    )
+
+
+def records(facts: Facts) -> str:
+    """What training saw of the rows."""
+    content = facts.records
+    together = ", several whole ones a row" if content.get("pack") else ""
+    return (
+        f"Training saw {content.get('examples')} examples in the frame {content.get('frame')}, in "
+        f"{content.get('rows')} rows of {content.get('seq_length')} tokens{together} "
+        f"({100 * content.get('used', 0):.1f} % of the positions in use). "
+        f"{content.get('left_out')} did not fit and were left out, none was cut."
     )
 
 

@@ -156,6 +156,8 @@ def _corpus(facts: Facts) -> Markdown:
     kinds = facts.corpus.get("kinds") or {}
     splits = facts.corpus.get("splits") or {}
     rows = [["all kinds", *({**facts.corpus, **splits}.get(name) for name in names)]]
+    names.append("style")
+    rows[0].append("")
     rows += [[kind, *(counts.get(name) for name in names)] for kind, counts in kinds.items()]
     return table(["kind", *names], rows)
 
@@ -163,8 +165,8 @@ def _corpus(facts: Facts) -> Markdown:
 def _inference(facts: Facts) -> Markdown:
     rows = []
     for name, value in facts.evaluation.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items())
+        if isinstance(value, list):  # squad=20, math=128
+            value = ", ".join(str(item).replace("=", " ") for item in value)
         rows.append([name.replace("_", " "), value])
     return text_table(["setting", "value"], [["decoding", "greedy"], *rows])
 
