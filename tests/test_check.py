@@ -1,4 +1,4 @@
-"""tools.check as a command: both verdicts of both subcommands, and the exit codes."""
+"""tools.check as a command: both verdicts of each subcommand, and the exit codes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from tools import check
+from tools.corpus.build import Plan, build_corpus
+from tools.corpus.worked.styles import read_styles
 from tools.packaging import inspection
 
 ROOT = Path(__file__).resolve().parents[1]
+MULTIPLY = {"multiply": {"style": "schoolbook", "decimals": 4, "significant": None}}
 
 
 def invoke(*words: object):
@@ -72,3 +75,24 @@ def test_help_loads_nothing_heavy(script: str) -> None:
     runner = CliRunner()
     module = __import__(f"tools.{script}", fromlist=["main"])
     assert "Example:" in runner.invoke(module.main, ["--help"]).output
+
+
+def test_corpora(tmp_path: Path) -> None:
+    plan = Plan(60, 4, 4, styles=read_styles(MULTIPLY, "test"))
+    build_corpus(tmp_path, None, plan)
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    result = invoke("corpus", train, test)
+    assert (result.exit_code, result.stdout) == (0, "64 rows recomputed\n")
+    lines = train.read_text("utf-8").splitlines(keepends=True)
+    at = next(at for at, line in enumerate(lines) if '"multiply"' in line)
+    lines[at] = lines[at].replace("#### ", "#### 1")
+    train.write_text("".join(lines), "utf-8")
+    result = invoke("corpus", train, test)
+    assert result.exit_code == 1 and result.stdout == ""
+    first, count = result.stderr.splitlines()
+    assert first.startswith(f"{train}, row multiply-") and "the answer must be" in first
+    assert count == "1 fault"
+    train.write_text("{}\n")
+    assert invoke("corpus", train).exit_code == 2
+    (tmp_path / "corpus.json").unlink()
+    assert "corpus.json" in invoke("corpus", test).output

@@ -1,4 +1,4 @@
-"""Check configs before they are run, and submissions before they are handed in."""
+"""Check configs before they are run, corpora before they are learnt from, submissions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.cli import Group
 
 @click.group(cls=Group, epilog="Example:\n\npython -m tools.check configs configs")
 def main() -> None:
-    """Check configs before they are run, and submissions before they are handed in."""
+    """Check configs before they are run, corpora before they are learnt from, submissions."""
 
 
 @main.command(epilog="Example:\n\npython -m tools.check configs configs/tiny/finetune.yaml")
@@ -27,6 +27,31 @@ def configs(paths: Tuple[Path, ...]) -> None:
 
     count, faults = check_configs(paths)
     _print(faults, f"{count} file{'' if count == 1 else 's'} checked")
+
+
+@main.command(epilog="Example:\n\npython -m tools.check corpus runs/R/corpus/*.jsonl")
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+def corpus(paths: Tuple[Path, ...]) -> None:
+    """Recompute the rows of a corpus: each answer, and each line of each worked solution.
+
+    The corpus.json beside a file says in what style its kinds are worked out. Every fault is
+    named by file, row and line; exit code 1 if there is any.
+    """
+    from tools.corpus.verify import read_choices, verify_rows
+    from tools.files.progress import progress
+
+    count, faults = 0, []
+    for path in paths:
+        with progress(f"check {path.name}", None, "rows") as bar:
+            for rows, found in verify_rows(path, read_choices(path.parent)):
+                count, faults = count + rows, faults + found
+                bar.advance(rows)
+    _print(faults, f"{count} rows recomputed")
 
 
 @main.command(epilog="Example:\n\npython -m tools.check submission submission/debias.zip")

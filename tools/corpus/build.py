@@ -29,6 +29,7 @@ from tools.corpus.sample import CAPACITY, draw
 from tools.corpus.split import SPLITS, quotas, rank, split
 from tools.corpus.summary import Tally
 from tools.corpus.worked.rows import Styles, restate_lines
+from tools.corpus.worked.styles import style_fields
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.files.parallel import ordered_map
@@ -111,6 +112,8 @@ def build_corpus(
             "repeated": sum(copy > 1 for _, copy in chosen["train"]),
             # Kinds that were asked for and of which there is no problem.
             "absent": [kind for kind in plan.weights or {} if not tally.unique[kind]],
+            # As in the config: what a checker has to know.
+            "styles": {kind: style_fields(style) for kind, style in plan.styles.items()},
             **tally.as_dict(),
         }
         for kind, counts in summary["kinds"].items():

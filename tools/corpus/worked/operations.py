@@ -71,7 +71,7 @@ def signed_sum(text: str, a: Decimal, sign: str, b: Decimal, scratchpad: bool) -
         large, small = max(size_a, size_b), min(size_a, size_b)
         form, negative = f"{plain(large)} - {plain(small)}", (a if size_a >= size_b else other) < 0
         lines, size = subtract(large, small, scratchpad)
-    value = -size if negative else size
+    value = size.copy_negate() if negative else size
     form = f"-({form})" if negative else form
     chain = [f"{text} = {form}"] if form != text else []
     closing = [f"{text} = {plain(value)}"] if negative else []
@@ -108,7 +108,7 @@ def signed_product(text: str, a: Decimal, b: Decimal, scratchpad: bool) -> Worke
     negative = (a < 0) != (b < 0) and bool(size)
     form = f"-({form})" if negative else form
     chain = [f"{text} = {form}"] if form != text else []
-    value = -size if negative else size
+    value = size.copy_negate() if negative else size
     closing = [f"{text} = {plain(value)}"] if negative else []
     return Worked([*chain, *lines, *closing], Fraction(value))
 

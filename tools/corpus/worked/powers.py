@@ -25,7 +25,7 @@ from tools.corpus.worked.operations import Worked, multiply, power_text
 def power(base: Decimal, exponent: int, rounding: Rounding, scratchpad: bool) -> Worked:
     """Work out a power of a whole exponent from 0, the base of any sign."""
     value = Fraction(base) ** exponent
-    text, size = power_text(base, exponent), abs(base)
+    text, size = power_text(base, exponent), base.copy_abs()
     end = ending(value, places_of(value, rounding))
     if exponent < 2 or not base:
         return Worked([f"{text} {end}"], value)
@@ -37,7 +37,7 @@ def power(base: Decimal, exponent: int, rounding: Rounding, scratchpad: bool) ->
         lines.append(f"{power_text(size, step)} = {plain(last)} * {plain(size)}")
         more, last = multiply(last, size, scratchpad)
         lines += more
-    exact = plain(-last if negative else last)
+    exact = plain(last.copy_negate() if negative else last)
     rounds = f" {end}" if end != f"= {exact}" else ""
     return Worked([*lines, f"{text} = {exact}{rounds}"], value)
 
@@ -70,7 +70,7 @@ def root(radicand: Decimal, rounding: Rounding) -> Tuple[List[str], str]:
         found = 10 * found + digit
         if not whole and (after == places + 1 or not (rest or any(pairs))):
             break
-    cut = Decimal(found).scaleb(-after)
+    cut = Decimal(found).scaleb(-after, EXACT)
     # Half or more: the next digit, here the last one found, is 5 or above.
     near = shown(_rounded_from(found, after, places))
     text = shown(cut) + "…" if rest or any(pairs) else plain(cut)
@@ -87,9 +87,9 @@ def root_value(radicand: Decimal, rounding: Rounding) -> Decimal:
 
 def _rounded_from(found: int, after: int, places: int) -> Decimal:
     if after <= places:
-        return Decimal(found).scaleb(-after)
+        return Decimal(found).scaleb(-after, EXACT)
     scale = 10 ** (after - places)
-    return Decimal((2 * found + scale) // (2 * scale)).scaleb(-places)
+    return Decimal((2 * found + scale) // (2 * scale)).scaleb(-places, EXACT)
 
 
 def _root_places(radicand: Decimal, rounding: Rounding) -> int:
@@ -149,7 +149,7 @@ def _scientific(value: Decimal, digits: int, padded: bool = False) -> str:
     """Print plainly where that takes no zeros that carry nothing, else as 4.1973E+83."""
     exponent = value.adjusted()
     if value and not -4 <= exponent < digits:
-        mantissa = value.scaleb(-exponent)
+        mantissa = value.scaleb(-exponent, EXACT)
         text = f"{mantissa:f}" if padded else plain(mantissa)
         return f"{text}E{exponent:+d}"
     return shown(value) if padded else plain(value)

@@ -73,6 +73,11 @@ def read_styles(choices: Mapping[str, Mapping[str, Any]], where: object) -> Dict
     return styles
 
 
+def style_fields(style: Style) -> Dict[str, Any]:
+    """Give a style as `read_styles` takes it."""
+    return {"style": style.name, **style.rounding._asdict()}
+
+
 def work_out(problem: Problem, style: Style) -> str:
     """Give the solution text of a Chinese problem. Raises ValueError for a style it lacks.
 
