@@ -14,7 +14,10 @@ from tools.convert import main
 
 ROOT = Path(__file__).resolve().parents[1]
 READING = ROOT / "material" / "embedded" / "reading.json"
-SUBCOMMANDS = ("math", "records", "squad", "prompts", "tokenizer", "weights", "config")
+SUBCOMMANDS = (
+    *("math", "describe", "generate-corpus", "records", "squad", "prompts", "tokenizer"),
+    *("weights", "config"),
+)
 
 
 def run(*arguments, code=0):
@@ -94,6 +97,71 @@ def test_a_mix_by_weights_and_from_a_config(tmp_path):
 def test_weights_that_are_none(tmp_path, weights):
     done = run("math", "--folder", tmp_path / "a", "--train", 3, "--weights", weights, code=2)
     assert "is no" in done
+
+
+def test_styles_and_repeats(tmp_path):
+    sizes = ("--train", 200, "--valid", 0, "--test", 0, "--weights", "fraction=1,function=1")
+    styles = ("--styles", "fraction=direct,function=direct:3s")
+    done = run("math", "--folder", tmp_path / "a", *sizes, "--repeat", 4, *styles)
+    assert "200 train" in done
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / "a" / "train.jsonl").read_text("utf-8").splitlines()
+    ]
+    fractions = [row for row in rows if row["kind"] == "fraction"]
+    assert len(fractions) == 100 and len({row["problem"] for row in fractions}) <= 45
+    assert all(row["solution"].splitlines()[-1].startswith("#### ") for row in rows)
+    assert len({row["id"] for row in rows}) == 200
+
+
+@pytest.mark.parametrize(
+    "styles, fault",
+    [
+        ("sum=direct:2", "sum"),
+        ("add=slowly:2", "slowly"),
+        ("add=direct:x", "'x' is no number of places; write 4, or 6s for digits"),
+        ("add=direct:²", "is no number of places"),
+        ("add=direct:99", "is no number of places"),
+        ("add=direct", "add"),
+        ("add", "add"),
+        ("", ""),
+    ],
+)
+def test_styles_that_are_none(tmp_path, styles, fault):
+    folder = tmp_path / "a"
+    sizes = ("--train", 5, "--valid", 0, "--test", 0)
+    run("math", "--folder", folder, *sizes)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = run("math", "--folder", folder, *sizes, "--styles", styles, code=2)
+    assert fault in done and "Traceback" not in done
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_describe(source, tmp_path):
+    folder, model = tmp_path / "corpus", tmp_path / "tokenizer.model"
+    run("math", "--input", source, "--folder", folder, "--train", 50, "--valid", 0, "--test", 0)
+    train = folder / "train.jsonl"
+    run("tokenizer", "--train", train, "--text", READING, "--vocab-size", 400, "--output", model)
+    options = ("--folder", folder, "--tokenizer", model, "--seq-length", 64)
+    assert "tokens a row, half below" in run("describe", *options)
+    assert (folder / "corpus.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((folder / "tokens.json").read_text("utf-8"))["rows_measured"] == 50
+    fault = run("describe", "--folder", folder, "--tokenizer", source, "--seq-length", 64, code=2)
+    assert fault.count("\n") == 1 and "train.json" in fault
+    run("describe", "--folder", tmp_path, "--tokenizer", model, "--seq-length", 64, code=2)
+
+
+def test_generate_corpus(tmp_path):
+    path = tmp_path / "train.json"
+    done = run("generate-corpus", "--output", path, "--rows", 500, "--seed", 2)
+    assert done.splitlines()[-1].startswith(f"{path}: 500 rows, ")
+    again = tmp_path / "again.json"
+    run("generate-corpus", "--output", again, "--rows", 500, "--seed", 2)
+    assert path.read_bytes() == again.read_bytes()
+    for rows in (0, 809_994):
+        done = run("generate-corpus", "--output", path, "--rows", rows, code=2)
+        assert done == f"error: rows: {rows} rows cannot be generated; ask for 1 to 809993\n"
+    assert path.read_bytes() == again.read_bytes()
 
 
 def test_options_from_a_config(source, tmp_path):
