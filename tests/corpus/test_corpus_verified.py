@@ -11,13 +11,15 @@ from decimal import Decimal
 
 import pytest
 
+from tools.corpus import english
 from tools.corpus.check import check_solution
 from tools.corpus.grammar import Problem
 from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text
 from tools.corpus.rounding import Rounding
 from tools.corpus.sample import generate
-from tools.corpus.worked.styles import STYLES, Style, work_out
+from tools.corpus.templates.draw import draw_english
+from tools.corpus.worked.styles import STYLES, Style, work_out, work_out_english
 from tools.files.parallel import ordered_map
 
 _EDGES = [
@@ -80,3 +82,15 @@ def test_some_hundred_solutions(kind):
 def test_twenty_thousand_solutions(kind):
     jobs = [(kind, start, 1000) for start in range(0, 20_000, 1000)]
     assert not [fault for found in ordered_map(faults, jobs) for fault in found][:2]
+
+
+@pytest.mark.slow
+def test_english_solutions():
+    for problem, solution in draw_english(5000, random.Random(2)):
+        box = english.boxed(solution)
+        answer = english.numeric(box) or box
+        for name in ("direct", "answer"):
+            text = work_out_english(solution, answer, Style(name, Rounding()))
+            if name == "direct":
+                assert not check_solution(problem, text, Rounding(), answer=answer)
+            assert text.splitlines()[-1] == f"#### {answer}"
