@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Optional
 
 import click
 
 from tools.cli import Command
 
 _EPILOG = """
-Example:
+Examples:
 
   python -m tools.finetune --config runs/R/config/finetune.yaml --model runs/R/config/model.json
   --base runs/R/base/model.ckpt --records runs/R/records/train.mindrecord --output runs/R/finetune
+
+  On each of two hosts, with its own --node-rank:
+  python -m tools.finetune … --nodes 2 --node-rank 0 --master-addr 10.0.0.1 --master-port 8118
 """
 _FILE = click.Path(path_type=Path)
 
@@ -30,13 +34,39 @@ _FILE = click.Path(path_type=Path)
     show_default=True,
     help="How many, at even intervals.",
 )
+@click.option(
+    "--resume",
+    type=click.Choice(["auto", "no"]),
+    default="auto",
+    show_default=True,
+    help="auto: go on where a training of the same inputs was cut short.",
+)
+@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Hosts.")
+@click.option("--node-rank", type=click.IntRange(0), default=0, help="Number of this host, from 0.")
+@click.option("--master-addr", default="127.0.0.1", show_default=True, help="Host 0's address.")
+@click.option("--master-port", type=click.IntRange(1, 65535), help="Where host 0 listens.")
 def main(
-    config: Path, model: Path, base: Path, records: Path, output: Path, checkpoints: int
+    config: Path,
+    model: Path,
+    base: Path,
+    records: Path,
+    output: Path,
+    checkpoints: int,
+    resume: str,
+    nodes: int,
+    node_rank: int,
+    master_addr: str,
+    master_port: Optional[int],
 ) -> None:
-    """Train LoRA adapters and save them at even intervals, with full worker logs and loss.csv."""
-    from tools.training.launch import finetune
+    """Train LoRA adapters and save them at even intervals, with full worker logs and loss.csv.
 
-    result = finetune(config, model, base, records, output, checkpoints)
+    A training that was killed goes on from its newest whole state, a few steps back.
+    """
+    from tools.training.launch import finetune
+    from tools.training.workers import Hosts
+
+    hosts = Hosts(nodes, node_rank, master_addr, master_port)
+    result = finetune(config, model, base, records, output, checkpoints, hosts, resume == "auto")
     click.echo(f"{output}: {result['steps']} steps, checkpoints at {result['checkpoints']}")
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,7 @@ from tools.llama.lora import LoraConfig, adapter_parameters
 from tools.llama.shape import LlamaShape
 from tools.settings.resolve import PACKED_ARCH, read_finetune
 from tools.training import launch
-from tools.training.launch import count_parameters, finetune
+from tools.training.launch import finetune
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SHAPE = LlamaShape(1, 8, 8, 2, 1, 8, 10000.0, 1e-5, 1, 2, 2)
@@ -51,7 +49,7 @@ def summary(run, **changed):
     path.write_text(json.dumps({"seq_length": 16, "rows": 40, **changed}))
 
 
-def train(run, checkpoints=5):
+def train(run, checkpoints=5, go_on=True):
     return finetune(
         run / "finetune.yaml",
         run / "model.json",
@@ -59,6 +57,7 @@ def train(run, checkpoints=5):
         run / "train.mindrecord",
         run / "finetune",
         checkpoints,
+        go_on=go_on,
     )
 
 
@@ -71,50 +70,47 @@ def alter(path, change):
     path.write_text(write(tree))
 
 
-def save(folder, epoch, step, value, shape=SHAPE, lora=LORA):
-    """An adapter as MindFormers saves it, its number in every element."""
+def save(path, value, shape=SHAPE, lora=LORA):
+    """An adapter, its number in every element."""
     tensors = [
         (name, np.full(dims, value), "Float32")
         for name, dims in adapter_parameters(shape, lora).items()
     ]
-    tensors.append(("global_step", np.int32(value), "Int32"))
-    path = folder / f"lora-trainable_params-{epoch}_{step}.ckpt"
     write_checkpoint(path, tensors)
-    return path
 
 
 @pytest.fixture
 def workers(monkeypatch):
-    """In place of msrun: saves where the config says, keeps as many as it says, as MindFormers."""
+    """In place of msrun: saves what the job says, from the step on at which it begins."""
 
-    def fake(config, base, work, count, steps):
-        native = yaml.safe_load(config.read_text("utf-8"))
-        monitor = next(c for c in native["callbacks"] if c["type"] == "CheckpointMonitor")
-        folder = Path(monitor["directory"]) / "checkpoint_trainable" / "rank_0"
-        per_epoch, kept = steps // native["runner_config"]["epochs"], []
-        for step in range(1, steps + 1):
-            if step % monitor["save_checkpoint_steps"] == 0 or step == steps:
-                epoch, within = divmod(step - 1, per_epoch)
-                kept.append(save(folder, epoch + 1, within + 1, step))
-            if len(kept) > monitor["keep_checkpoint_max"]:
-                kept.pop(0).unlink()
-        (work / "loss.csv").write_text("step,loss\n" + "1,1\n" * steps)
-        (work / "output").mkdir()
+    def fake(job, work, count, hosts, steps):
+        saver, first = job["saver"], job["recorder"]["first"]
+        assert first == saver["first"]
+        with Path(job["recorder"]["path"]).open("a") as losses:
+            if not first:
+                losses.write("step,loss\n")
+            for step in range(first + 1, steps + 1):
+                losses.write(f"{step},1\n")
+                if step in saver["steps"]:
+                    save(Path(saver["adapters"]) / f"{saver['steps'].index(step) + 1}.ckpt", step)
         (work / "logs" / "worker_0.log").write_text("all of it\n")
-        calls.append((base, count, steps))
+        calls.append((job["checkpoint"], count, first, steps))
         return 1.25
 
     calls = []
-    monkeypatch.setattr(launch, "_run_workers", fake)
+    monkeypatch.setattr(launch, "run_workers", fake)
     return calls
 
 
 def test_a_whole_training(run, workers, capsys):
     result = train(run)
-    assert workers == [(run / "base.ckpt", 2, 10)]
+    assert workers == [(str(run / "base.ckpt"), 2, 0, 10)]
     total = SHAPE.count() - 8 * 8  # tied
     trained = 2 * (2 * 8 + 8 * 2) - 2 * 4  # wq is 8 x 8, wv 4 x 8
-    assert result["parameters"] == {"trained": trained, "total": total, "denominator": total}
+    assert result["parameters"] == {
+        **{"trained": trained, "total": total, "denominator": total},
+        "by_module": {"attention.wq": 2 * (8 + 8), "attention.wv": 2 * (8 + 4)},
+    }
     assert (result["steps"], result["checkpoints"]) == (10, [2, 4, 6, 8, 10])
     assert result["training_seconds"] == 1.2 and result["workers"] == 2
     output = run / "finetune"
@@ -142,7 +138,6 @@ def test_a_whole_training(run, workers, capsys):
 @pytest.mark.parametrize("checkpoints", [1, 2, 3, 5, 10, 20])
 @pytest.mark.parametrize("batches", [1, 3, 9, 10, 13, 20])
 def test_as_many_checkpoints_as_asked_for(run, workers, batches, checkpoints):
-    """9 steps in fives: one is saved at each, more than the config keeps, and the first counts."""
     summary(run, rows=8 * batches)
     alter(run / "finetune.yaml", lambda tree: tree["runner_config"].update(epochs=1))
     if batches < checkpoints:
@@ -158,11 +153,9 @@ def test_as_many_checkpoints_as_asked_for(run, workers, batches, checkpoints):
 
 
 def test_steps_run_over_the_epochs(run, workers):
-    """Three epochs of five steps: files are numbered within an epoch, steps over all."""
+    """Three epochs of five steps."""
     alter(run / "finetune.yaml", lambda tree: tree["runner_config"].update(epochs=3))
     assert train(run, 4)["checkpoints"] == [3, 6, 9, 15]
-    second = Checkpoint(run / "finetune" / "adapters" / "2.ckpt")
-    assert second.read("global_step") == 6
 
 
 def test_an_earlier_training_is_replaced_whole(run, workers):
@@ -173,15 +166,96 @@ def test_an_earlier_training_is_replaced_whole(run, workers):
     assert len(list((run / "finetune" / "adapters").glob("*.ckpt"))) == 2
 
 
-def test_a_failed_training_leaves_no_output(run, monkeypatch):
+def test_a_failed_training_leaves_the_earlier_one(run, workers, monkeypatch):
+    train(run)
+    before = (run / "finetune" / "run.json").read_bytes()
+
     def fail(*_):
         raise CheckFailed("worker_1 failed")
 
-    monkeypatch.setattr(launch, "_run_workers", fail)
-    before = {path.name for path in run.iterdir()}
+    monkeypatch.setattr(launch, "run_workers", fail)
     with pytest.raises(CheckFailed):
         train(run)
-    assert {path.name for path in run.iterdir()} == before
+    assert (run / "finetune" / "run.json").read_bytes() == before
+    assert (run / "finetune.work" / "logs").is_dir()
+
+
+def cut_short(run, monkeypatch, at, states):
+    """A training killed after step `at`, states of some steps saved."""
+
+    def killed(job, work, *_):
+        lines = [f"{step},1\n" for step in range(job["recorder"]["first"] + 1, at + 1)]
+        with (work / "loss.csv").open("a") as losses:
+            losses.write("".join(["step,loss\n"] * (not job["recorder"]["first"]) + lines))
+        for step in states:
+            save_state(work / "states" / f"{step}.ckpt", step)
+        for number, step in enumerate(job["saver"]["steps"], 1):
+            if step <= at:
+                save(work / "adapters" / f"{number}.ckpt", step)
+        (work / "logs" / "worker_0.log").write_text("cut\n")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launch, "run_workers", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(run)
+
+
+def save_state(path, step):
+    write_checkpoint(
+        path, [("a", np.full(3, step), "Float32"), ("step_num", np.int32(step), "Int32")]
+    )
+
+
+def test_a_training_goes_on_from_its_newest_state(run, workers, monkeypatch, capsys):
+    cut_short(run, monkeypatch, at=7, states=[5, 6])
+    result = train(run)
+    folder = run / "finetune.work" / "resume"
+    assert workers == [(str(folder), 2, 6, 10)]
+    assert result["resumed_at"] == 6
+    output = run / "finetune"
+    steps = [line.split(",")[0] for line in (output / "loss.csv").read_text().splitlines()]
+    assert steps == ["step", *map(str, range(1, 11))]
+    assert (output / "logs" / "worker_0.until_7.log").read_text() == "cut\n"
+    assert (output / "logs" / "worker_0.log").read_text() == "all of it\n"
+    assert len(list((output / "adapters").glob("*.ckpt"))) == 5
+    assert "10 steps from step 6 on" in capsys.readouterr().err
+    assert not (run / "finetune.work").exists()
+
+
+def test_each_rank_finds_weights_and_state_together(run, workers, monkeypatch):
+    cut_short(run, monkeypatch, at=7, states=[6])
+    seen = {}
+
+    def look(job, work, *_):
+        for rank in (0, 1):
+            found = Checkpoint(Path(job["checkpoint"]) / f"rank_{rank}" / "resume.ckpt")
+            seen[rank] = set(found.names())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "run_workers", look)
+    with pytest.raises(KeyboardInterrupt):
+        train(run)
+    assert seen[0] == seen[1] == {*SHAPE.parameters(), "a", "step_num"}
+
+
+def test_a_damaged_state_is_named_and_the_one_before_is_taken(run, workers, monkeypatch, capsys):
+    cut_short(run, monkeypatch, at=9, states=[7, 8])
+    path = run / "finetune.work" / "states" / "8.ckpt"
+    os.truncate(path, path.stat().st_size - 3)
+    assert train(run)["resumed_at"] == 7
+    assert "8.ckpt is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["asked", "config", "records", "base", "checkpoints"])
+def test_other_inputs_begin_anew(run, workers, monkeypatch, what):
+    cut_short(run, monkeypatch, at=7, states=[6])
+    if what == "config":
+        alter(run / "finetune.yaml", lambda tree: tree["optimizer"].update(weight_decay=0.1))
+    elif what in ("records", "base"):
+        os.utime(run / {"records": "train.mindrecord", "base": "base.ckpt"}[what], (5, 5))
+    result = train(run, checkpoints=4 if what == "checkpoints" else 5, go_on=what != "asked")
+    assert result["resumed_at"] is None and workers[0][2] == 0
 
 
 def packed_model(run):
@@ -234,10 +308,6 @@ def breakages():
             model(lambda tree: tree["pet_config"].update(target_modules="q_proj")),
             "matches no module",
         ),
-        "no saving": (
-            config(lambda tree: tree["callbacks"].pop(1)),
-            "no callback saves checkpoints",
-        ),
         "no callbacks": (config(lambda tree: tree.pop("callbacks")), "lacks callbacks"),
         "batch of 0": (
             config(lambda tree: tree["train_dataset"].update(batch_size=0)),
@@ -258,147 +328,33 @@ def test_what_does_not_fit_is_told_before_anything_starts(run, workers, name):
     assert {path.name for path in run.iterdir()} == before
 
 
-@pytest.mark.parametrize("tied, denominator", [(False, None), (True, None), (True, 8030000000)])
-def test_count_parameters(tied, denominator):
-    found = count_parameters(SHAPE, LORA, tied, denominator)
-    total = SHAPE.count() - (64 if tied else 0)
-    assert found == {"trained": 56, "total": total, "denominator": denominator or total}
-
-
 def test_the_config_as_run(run, monkeypatch):
     native = read_finetune(run / "finetune.yaml")
+    native["callbacks"].append({"type": "CheckpointMonitor"})
     before = json.dumps(native)
     monkeypatch.chdir(run)  # the workers run elsewhere: paths must be whole
-    path = launch._native_config(native, run, Path("train.mindrecord"), 7, 9)
+    path = launch._native_config(native, run, Path("train.mindrecord"))
     assert json.dumps(native) == before
     made = yaml.safe_load(path.read_text("utf-8"))
     records = str(run / "train.mindrecord")
     assert made["train_dataset"]["data_loader"]["dataset_dir"] == records
     assert made["train_dataset_task"]["dataset_config"] == made["train_dataset"]
-    monitor = made["callbacks"][1]
-    assert (monitor["save_checkpoint_steps"], monitor["keep_checkpoint_max"]) == (7, 9)
+    assert [callback["type"] for callback in made["callbacks"]] == ["MFLossMonitor"]
     assert "&id" not in path.read_text()  # MindFormers reads it; people do too
-    path = launch._native_config(native, run, Path("train.mindrecord"), 7, 2)
-    monitor = yaml.safe_load(path.read_text("utf-8"))["callbacks"][1]
-    assert monitor["keep_checkpoint_max"] == 8  # what the config keeps already
 
 
-def keep(work, saved, steps, interval, checkpoints, **other):
-    shutil.rmtree(work / "adapters", ignore_errors=True)
-    folder = work / "mindformers" / "checkpoint_trainable" / "rank_0"
-    folder.mkdir(parents=True, exist_ok=True)
-    for epoch, step in saved:
-        save(folder, epoch, step, step, **other)
-    return launch._keep_adapters(work, steps, interval, checkpoints, SHAPE, LORA)
+@pytest.mark.parametrize("missing", [True, False])
+def test_an_adapter_that_is_not_there_or_of_another_config(run, workers, monkeypatch, missing):
+    whole = launch.run_workers
 
+    def spoil(job, work, *others):
+        seconds = whole(job, work, *others)
+        path = work / "adapters" / "3.ckpt"
+        path.unlink() if missing else save(path, 1, lora=LoraConfig(4, 8.0, LORA.targets))
+        return seconds
 
-def test_kept_adapters(tmp_path):
-    assert keep(tmp_path, [(1, 2), (1, 4), (1, 5)], 5, 2, 2) == [2, 5]
-    assert not (tmp_path / "mindformers").exists()
-
-
-def test_a_step_that_was_not_saved(tmp_path):
-    with pytest.raises(CheckFailed, match=r"step 4 was not saved \(found \[2, 5\]\)"):
-        keep(tmp_path, [(1, 2), (1, 5)], 5, 2, 3)
-    shutil.rmtree(tmp_path / "mindformers")
-    with pytest.raises(CheckFailed, match=r"found \[\]"):
-        keep(tmp_path, [], 5, 5, 1)
-
-
-def test_an_adapter_of_another_config(tmp_path):
-    with pytest.raises(UserError, match="the config makes it"):
-        keep(tmp_path, [(1, 5)], 5, 5, 1, lora=LoraConfig(4, 8.0, LORA.targets))
-
-
-def write_log(work, name, text, age):
-    path = work / "logs" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(text)
-    os.utime(path, (1000 - age, 1000 - age))
-
-
-def test_why_it_failed(tmp_path):
-    (tmp_path / "logs").mkdir()
-    assert launch._why_it_failed(tmp_path) == "the training ended before its last step"
-    write_log(tmp_path, "worker_0.log", b"RuntimeError: connection lost\n", age=1)
-    write_log(
-        tmp_path,
-        "worker_1.log",
-        b"ERROR in passing\nErrorless words\nMatMulError: a first one\n\xff\xfe\nTraceback:\n"
-        b"mindspore.common.FooError: \n--------\nFor 'MatMul', shapes\n  do not fit\n",
-        age=5,
-    )
-    told = launch._why_it_failed(tmp_path)
-    # Worker 1 was the first to stop writing; of its errors the last is what ended it.
-    assert told == "worker_1 failed: mindspore.common.FooError: For 'MatMul', shapes do not fit"
-    write_log(tmp_path, "worker_1.log", b"ValueError: " + b"x" * 999, age=5)
-    assert len(launch._why_it_failed(tmp_path)) < 330
-
-
-MSRUN = """#!/bin/bash
-echo "$@" > {record}
-csv="${{@: -1}}"
-echo step,loss > "$csv"
-{body}
-"""
-
-
-@pytest.fixture
-def msrun(tmp_path, monkeypatch):
-    """A shell script in msrun's place; call it with the script's last lines."""
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
-    monkeypatch.setattr(launch, "_POLL_SECONDS", 0.01)
-    (tmp_path / "bin").mkdir()
-    work = tmp_path / "holder" / "work"
-    (work / "logs").mkdir(parents=True)
-
-    def call(body, steps=2, workers=1):
-        script = tmp_path / "bin" / "msrun"
-        script.write_text(MSRUN.format(record=tmp_path / "arguments", body=body))
-        script.chmod(0o755)
-        return launch._run_workers(tmp_path / "x.yaml", tmp_path / "b.ckpt", work, workers, steps)
-
-    return call
-
-
-def test_workers_are_started_by_msrun(msrun, tmp_path):
-    body = 'echo 1,9 >> "$csv"; echo 2,8 >> "$csv"; env > "$(dirname "$csv")/environment"'
-    assert msrun(body, workers=2) >= 0
-    arguments = (tmp_path / "arguments").read_text().split()
-    assert {"--worker_num=2", "--local_worker_num=2", "--join=True"} <= {*arguments}
-    worker, config, base, csv = arguments[-4:]
-    assert Path(worker).is_file() and worker.endswith("tools/training/worker.py")
-    assert (config, base) == (str(tmp_path / "x.yaml"), str(tmp_path / "b.ckpt"))
-    environment = (Path(csv).parent / "environment").read_text()
-    assert f"PATH={tmp_path / 'bin'}:" in environment and "PYTHONPATH=" in environment
-
-
-@pytest.mark.parametrize(
-    "body, told",
-    [
-        ("echo 'ValueError: no' > logs/worker_0.log; exit 1", "worker_0 failed: ValueError: no"),
-        ("exit 3", "the training ended before its last step"),
-        # msrun ends with 0 though a worker was killed: the steps tell.
-        ('echo 1,9 >> "$csv"', "the training ended before its last step"),
-    ],
-)
-def test_a_failure_is_told_and_its_logs_are_kept(msrun, tmp_path, body, told):
-    with pytest.raises(CheckFailed) as caught:
-        msrun(body)
-    kept = tmp_path / "finetune-failed-logs"
-    assert str(caught.value) == f"{told}; the whole logs are in {kept}"
-    assert caught.value.exit_code == 1 and (kept / "msrun.log").is_file()
-
-
-def test_an_interrupt_ends_the_workers(msrun, tmp_path, monkeypatch):
-    def interrupt(process, *_):
-        while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text().endswith("\n"):
-            assert process.poll() is None
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(launch, "_watch", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        msrun(f"sleep 60 & echo $! > {tmp_path / 'pid'}; wait")
-    state = Path("/proc") / (tmp_path / "pid").read_text().strip() / "stat"
-    # Gone, or a zombie that its new parent has yet to bury.
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    monkeypatch.setattr(launch, "run_workers", spoil)
+    fault = "checkpoint 3 was not saved" if missing else "the config makes it"
+    with pytest.raises((CheckFailed, UserError), match=fault):
+        train(run)
+    assert not (run / "finetune").exists()

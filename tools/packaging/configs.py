@@ -104,11 +104,13 @@ def _data_faults(config: _Config) -> Iterator[Found]:
         if config.node("runner_config") is not None and (batch != runner or not _is_count(batch)):
             what = f"{dotted}.batch_size is {batch}, runner_config.batch_size is {runner}"
             yield config.line(*data, "batch_size"), what
-    if config.node("callbacks") is not None:
-        # The release of the contest spells the callback's name with a swap of letters.
-        kinds = [callback.get("type") for callback in config.dictionaries("callbacks")]
-        if not {"CheckpointMonitor", "CheckpointMointor"} & set(map(str, kinds)):
-            yield config.line("callbacks"), "no CheckpointMonitor: no checkpoint would be saved"
+    kind, ratio = (config.value("optimizer", name) for name in ("type", "lora_plus_ratio"))
+    if ratio is not None and kind != "LoraPlusAdamW":
+        what = f"optimizer.type is {kind}, which knows no lora_plus_ratio; it is LoraPlusAdamW"
+        yield config.line("optimizer", "lora_plus_ratio"), what
+    if ratio is not None and not (isinstance(ratio, (int, float)) and ratio > 0):
+        what = f"optimizer.lora_plus_ratio is {ratio}, not a positive number"
+        yield config.line("optimizer", "lora_plus_ratio"), what
 
 
 def _lora_faults(config: _Config) -> Iterator[Found]:

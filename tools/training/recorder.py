@@ -1,47 +1,67 @@
-"""The callback that writes loss.csv, a line a step, and stops a run whose loss is no number."""
+"""The callback that writes loss.csv, a line a step, and stops a run that does not learn."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from pathlib import Path
+from typing import Any, Deque
 
 import numpy as np
 from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
 from mindspore import Callback
 
-HEADER = "step,loss,learning_rate,seconds\n"
+HEADER = "step,loss,learning_rate,out_learning_rate,seconds\n"
+# A run diverges where the mean of so many losses is so many times the least such mean before it.
+_WINDOW, _TIMES = 20, 2.0
 
 
-def _number(value) -> float:
+def _number(value: Any) -> float:
     return float(value.asnumpy().reshape(-1)[0] if hasattr(value, "asnumpy") else np.mean(value))
 
 
 @MindFormerRegister.register(MindFormerModuleType.CALLBACK)
 class StepRecorder(Callback):
-    """Append `step,loss,learning_rate,seconds` to `path` after every step.
+    """Append `step,loss,learning_rate,out_learning_rate,seconds` to `path` after every step.
 
-    The loss is that of this worker's share of the batch. Raises FloatingPointError at the first
-    loss that is NaN or infinite; the checkpoints saved before it stay.
+    The rates are those of LoRA's in matrices and of its out matrices; they differ with LoRA+.
+    The loss is that of this worker's share of the batch. `first` steps were done before this
+    process began. Raises FloatingPointError at the first loss that is NaN or infinite, and where
+    the loss has risen to twice its best (means of 20 steps); what was saved before stays.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, first: int = 0) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.path, self.first = Path(path), first
         self.started = time.perf_counter()
-        with self.path.open("w", encoding="utf-8") as handle:
-            handle.write(HEADER)
+        self.recent: Deque[float] = deque(maxlen=_WINDOW)
+        self.best = math.inf
+        if not first:
+            self.path.write_text(HEADER, encoding="utf-8")
 
-    def on_train_step_begin(self, run_context) -> None:
+    def on_train_step_begin(self, run_context: Any) -> None:
         self.started = time.perf_counter()
 
-    def on_train_step_end(self, run_context) -> None:
+    def on_train_step_end(self, run_context: Any) -> None:
         params = run_context.original_args()
         outputs = params.net_outputs
-        loss = _number(outputs[0])
-        rate = _number(outputs[3])
+        loss, rate = _number(outputs[0]), _number(outputs[3])
         seconds = time.perf_counter() - self.started
+        optimizer = params.optimizer or params.network.optimizer
+        rates = getattr(optimizer, "rates", None)
+        in_rate, out_rate = (rate, rate) if rates is None else rates.asnumpy().tolist()
+        step = self.first + params.cur_step_num
         with self.path.open("a", encoding="utf-8") as handle:
-            handle.write(f"{params.cur_step_num},{loss:.9g},{rate:.9g},{seconds:.3f}\n")
+            handle.write(f"{step},{loss:.9g},{in_rate:.9g},{out_rate:.9g},{seconds:.3f}\n")
         if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss} at step {params.cur_step_num}")
+            raise FloatingPointError(f"the loss is {loss} at step {step}")
+        self.recent.append(loss)
+        if len(self.recent) == _WINDOW:
+            mean = sum(self.recent) / _WINDOW
+            self.best = min(self.best, mean)
+            if mean > _TIMES * self.best:
+                raise FloatingPointError(
+                    f"the loss diverges: {mean:.3g} over the {_WINDOW} steps to {step}, "
+                    f"{self.best:.3g} at its best"
+                )

@@ -1,39 +1,55 @@
-"""One worker of a training, started by msrun: `python -m tools.training.worker CONFIG …`."""
+"""One worker of a training, started by msrun: `python tools/training/worker.py JOB.json`."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 from tools.files.processes import die_with_parent
 
 
-def main(config_path: str, checkpoint: str, loss_csv: str) -> None:
-    """Fine-tune as `config_path` says, from the base weights in `checkpoint`.
+def main(job_path: str) -> None:
+    """Fine-tune as the job says (`tools.training.workers.Job`).
 
-    Worker 0 writes `loss_csv`. The working folder receives what MindFormers writes beside.
+    The first worker of each host writes losses and states. The working folder receives what
+    MindFormers writes beside.
     """
+    job = json.loads(Path(job_path).read_text("utf-8"))
     from mindformers import MindFormerConfig, Trainer
     from mindformers.core.context import build_context
 
-    config = MindFormerConfig(config_path)
+    config = MindFormerConfig(job["config"])
     if os.environ.get("MS_ROLE") == "MS_SCHED" and not config.use_parallel:
         # msrun starts its scheduler with the same script. It would wait in the initialisation of
         # the communication; a lone worker has none, and the scheduler would train beside it.
         return
+    if os.environ.get("MS_ROLE") != "MS_SCHED":
+        mark = Path(job["running"]) / os.environ.get("RANK_ID", "0")
+        mark.write_text(str(os.getpid()))
     # Without it MindSpore 2.9 stays in PyNative mode, where a step takes five times as long.
     build_context(config)
     if config.context.device_target == "CPU":
         from tools.training import cpu
 
         cpu.register()
-    from tools.training import packing, recorder  # noqa: F401 - packing registers its model
+    from tools.training import lora_plus, packing, recorder, saver  # noqa: F401 - registered
 
-    if os.environ.get("RANK_ID", "0") == "0":
-        config.callbacks.append({"type": recorder.StepRecorder.__name__, "path": loss_csv})
+    if int(os.environ.get("RANK_ID", "0")) % job["local"] == 0:
+        config.callbacks += [
+            {"type": recorder.StepRecorder.__name__, **job["recorder"]},
+            {"type": saver.Saver.__name__, **job["saver"]},
+        ]
+    # There is one file for each rank. To choose of several, they would meet at a Barrier, which
+    # the CPU has not.
+    config.resume_by_last_timestamp_ckpt = True
     # Called without arguments, finetune() forgets load_checkpoint and trains random weights.
-    Trainer(args=config).finetune(finetune_checkpoint=checkpoint)
+    Trainer(args=config).finetune(
+        finetune_checkpoint=job["checkpoint"], resume_training=job["resume"]
+    )
+    mark.unlink()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,25 @@
+"""Exact counts of parameters; what else is checked, test_training_launch.py shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.llama.lora import LoraConfig
+from tools.llama.shape import LlamaShape
+from tools.training.inputs import count_parameters
+
+SHAPE = LlamaShape(2, 8, 8, 2, 1, 8, 10000.0, 1e-5, 1, 2, 2)
+
+
+@pytest.mark.parametrize("tied, denominator", [(False, None), (True, None), (True, 8030000000)])
+def test_count_parameters(tied, denominator):
+    found = count_parameters(SHAPE, LoraConfig(2, 4.0, ".*wq|.*wv|.*w1"), tied, denominator)
+    total = SHAPE.count() - (64 if tied else 0)
+    # In two layers: wq is 8 x 8, wv 4 x 8, w1 8 x 8.
+    by_module = {"attention.wq": 64, "attention.wv": 48, "feed_forward.w1": 64}
+    assert found == {
+        "trained": 176,
+        "total": total,
+        "denominator": denominator or total,
+        "by_module": by_module,
+    }

@@ -1,0 +1,90 @@
+"""What a training is given, checked before anything is started."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from tools.files.errors import UserError
+from tools.llama.checkpoint import Checkpoint
+from tools.llama.lora import LoraConfig, adapter_parameters, count
+from tools.llama.shape import LlamaShape
+from tools.settings.resolve import PACKED_ARCH, PLAIN_ARCH, read_resolved
+
+
+def count_parameters(
+    shape: LlamaShape, lora: LoraConfig, tied: bool, denominator: Optional[int]
+) -> Dict[str, Any]:
+    """Exact counts: {"trained", "total", "denominator", "by_module"}; a tied output counts once.
+
+    by_module   trained parameters by kind of module, over all layers: {"attention.wq": 276480}.
+    """
+    total = shape.count() - (shape.vocab_size * shape.hidden_size if tied else 0)
+    adapter = adapter_parameters(shape, lora)
+    by_module: Counter = Counter()
+    for name, dims in adapter.items():
+        # model.layers.7.attention.wq.mindpet_delta_lora_a
+        by_module[".".join(name.split(".")[3:-1])] += count({name: dims})
+    return {
+        "trained": count(adapter),
+        "total": total,
+        "denominator": denominator or total,
+        "by_module": dict(by_module),
+    }
+
+
+def check_inputs(
+    native: Dict[str, Any],
+    config: Path,
+    base: Path,
+    records: Path,
+    shape: LlamaShape,
+    checkpoints: int,
+) -> int:
+    """Give the number of steps; UserError where data, weights and config do not fit together."""
+    summary_path = records.with_name(records.name + ".json")
+    if not records.is_file() or not summary_path.is_file():
+        raise UserError("no such MindRecord file, or its summary is missing", records, "make it")
+    summary = read_resolved(summary_path, ["seq_length", "rows"])
+    length = native["model"]["model_config"]["seq_length"]
+    if summary["seq_length"] != length:
+        raise UserError(
+            f"seq_length is {length}, the records were made with {summary['seq_length']}",
+            config,
+            "make the records again (make convert)",
+        )
+    _check_packing(native["model"]["arch"]["type"], config, summary.get("pack", False), records)
+    weights = Checkpoint(base)
+    for name, dims in shape.parameters().items():
+        if name not in weights or weights.entries[name].shape != dims:
+            raise UserError(
+                f"{name} is not of shape {dims}", base, "convert the weights again (make convert)"
+            )
+    batch = native["train_dataset"]["batch_size"] * native["parallel_config"]["data_parallel"]
+    steps = summary["rows"] // batch * native["runner_config"]["epochs"]
+    if steps < checkpoints:
+        raise UserError(
+            f"{summary['rows']} rows in batches of {batch} give {steps} steps, "
+            f"fewer than the {checkpoints} checkpoints asked for",
+            records,
+            "take more rows, a smaller batch or fewer workers",
+        )
+    return steps
+
+
+def _check_packing(arch: str, config: Path, packed: bool, records: Path) -> None:
+    """UserError unless packed records meet the architecture that keeps their examples apart."""
+    if packed and arch != PACKED_ARCH:
+        raise UserError(
+            f"its rows are packed, and {arch} would let their examples see each other",
+            records,
+            f"set model.arch.type to {PACKED_ARCH} in {config.name} (pack: true in the profile), "
+            "or make the records again without --pack",
+        )
+    if arch == PACKED_ARCH and not packed:
+        raise UserError(
+            f"model.arch.type is {PACKED_ARCH}, but the records are not packed",
+            config,
+            f"make the records again with --pack, or set model.arch.type to {PLAIN_ARCH}",
+        )

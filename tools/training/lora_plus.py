@@ -1,0 +1,100 @@
+"""LoRA+: the out matrices of LoRA learn faster than the in matrices (arXiv 2402.12354).
+
+With A small and random and B zero at the start, one learning rate for both is too small for B in
+wide models. The paper's rule is a ratio, 16 being its advice; it holds under any schedule.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import mindspore as ms
+from mindformers.core.lr import LearningRateWiseLayer
+from mindformers.core.optim.adamw import AdamW
+from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
+from mindspore import ops
+from mindspore.nn.learning_rate_schedule import LearningRateSchedule
+
+OUT_MATRIX = "mindpet_delta_lora_b"
+
+
+def scaled(rate: Any, ratio: float) -> Any:
+    """Give `ratio` times a learning rate: a number, or a schedule under whatever form it takes."""
+    if isinstance(rate, LearningRateSchedule):
+        return LearningRateWiseLayer(rate, ratio)
+    return rate * ratio
+
+
+def split_groups(groups: List[Any], rate: Any, decay: float, ratio: float) -> List[Dict[str, Any]]:
+    """Set the out matrices of every parameter group apart, with `ratio` times the learning rate.
+
+    groups   as MindSpore's optimizers take them: parameters, or groups with a weight decay of
+             their own.
+    decay    weight decay of groups that have none.
+
+    AdamW takes off learning rate times weight decay. The ratio is to speed up learning and not
+    forgetting, so the out matrices get a weight decay that much smaller.
+
+    The last group holds in matrices: its rate is the one that MindFormers logs. Raises ValueError
+    where there is no out matrix or nothing beside, and where a group has its own learning rate.
+    """
+    if groups and not isinstance(groups[0], dict):
+        groups = [{"params": list(groups)}]
+    if any("lr" in group for group in groups):
+        raise ValueError("lora_plus_ratio does not go with grouped_lr_schedule: choose one of them")
+    fast, slow = [], []
+    for group in groups:
+        out = [item for item in group["params"] if OUT_MATRIX in item.name]
+        rest = [item for item in group["params"] if OUT_MATRIX not in item.name]
+        own = group.get("weight_decay", decay)
+        if out:
+            fast.append({"params": out, "lr": scaled(rate, ratio), "weight_decay": own / ratio})
+        if rest:
+            slow.append({"params": rest, "lr": rate, "weight_decay": own})
+    if not fast or not slow:
+        raise ValueError("lora_plus_ratio needs the in and out matrices of LoRA to be trained")
+    return fast + slow
+
+
+@MindFormerRegister.register(MindFormerModuleType.OPTIMIZER)
+class LoraPlusAdamW(AdamW):
+    """AdamW whose LoRA out matrices have `lora_plus_ratio` times the learning rate of the rest.
+
+    All decay alike, whatever the ratio (see `split_groups`).
+    `rates` holds what the last step applied: float32 (2,), in matrices and out matrices.
+    Raises ValueError for a ratio that is not positive, or where no LoRA matrix is trained.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        learning_rate: Any = 1e-3,
+        betas: Any = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        lora_plus_ratio: float = 16.0,
+    ) -> None:
+        if not lora_plus_ratio > 0:
+            raise ValueError(f"lora_plus_ratio is {lora_plus_ratio}, not a positive number")
+        groups = split_groups(params, learning_rate, weight_decay, lora_plus_ratio)
+        super().__init__(groups, learning_rate, betas, eps, weight_decay)
+        self.is_out = tuple(OUT_MATRIX in item.name for item in self._parameters)
+        self.fastest = self.is_out.index(True)
+        self.slowest = self.is_out.index(False)
+        self.rates = ms.Parameter(ms.Tensor([0.0, 0.0], ms.float32), "rates", requires_grad=False)
+
+    def get_lr(self):
+        """Give the learning rate of each parameter, and keep both for who asks afterwards.
+
+        MindSpore's own asks the schedule once for each parameter, all of which are compiled.
+        """
+        slow = self.learning_rate[self.slowest]
+        fast = self.learning_rate[self.fastest]
+        if self.dynamic_lr:
+            slow = slow(self.global_step).reshape(())
+            fast = fast(self.global_step).reshape(())
+        ops.assign(self.rates, ops.stack((slow, fast)).reshape((2,)))
+        rates = ()
+        for is_out in self.is_out:
+            rates += (fast if is_out else slow,)
+        return rates
