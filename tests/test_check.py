@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from tools import check
 from tools.corpus.build import Plan, build_corpus
+from tools.corpus.convert import convert_rows
 from tools.corpus.worked.styles import read_styles
 from tools.packaging import inspection
 
@@ -96,3 +97,26 @@ def test_corpora(tmp_path: Path) -> None:
     assert invoke("corpus", train).exit_code == 2
     (tmp_path / "corpus.json").unlink()
     assert "corpus.json" in invoke("corpus", test).output
+
+
+def test_rows_without_a_summary(tmp_path: Path) -> None:
+    source, rows = tmp_path / "train.json", tmp_path / "rows.jsonl"
+    source.write_text(
+        '{"problem": "计算 12.34 * 5.60 等于多少？", "solution": "12.34 * 5.60 = 69.1040"}\n'
+        '{"problem": "What is $1+1$?", "solution": "$\\\\boxed{2}$"}\n',
+        "utf-8",
+    )
+    styles = {**MULTIPLY, "english": {"style": "answer", "decimals": None, "significant": None}}
+    convert_rows(source, rows, styles=read_styles(styles, "test"))
+    words = ("corpus", rows, "--styles")
+    result = invoke(*words, "multiply=schoolbook:4,english=answer")
+    assert (result.exit_code, result.stdout) == (0, "2 rows recomputed\n"), result.output
+    # To another number of decimals, the answer is another.
+    result = invoke(*words, "multiply=schoolbook:2,english=answer")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        f"{rows}, row multiply-1: solution, line 7: the answer must be 69.1",
+        "1 fault",
+    ]
+    assert invoke(*words, "multiply=cubist:4").exit_code == 2
+    assert invoke("corpus", rows).exit_code == 2  # nothing says how it was made

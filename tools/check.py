@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
 from tools.cli import Group
+from tools.convert import Styles
+
+_CORPUS = """
+Example:
+
+  python -m tools.check corpus runs/R/corpus/*.jsonl
+
+  python -m tools.check corpus rows.jsonl --styles multiply=schoolbook:4,divide=schoolbook:4
+"""
 
 
 @click.group(cls=Group, epilog="Example:\n\npython -m tools.check configs configs")
@@ -29,26 +38,30 @@ def configs(paths: Tuple[Path, ...]) -> None:
     _print(faults, f"{count} file{'' if count == 1 else 's'} checked")
 
 
-@main.command(epilog="Example:\n\npython -m tools.check corpus runs/R/corpus/*.jsonl")
+@main.command(epilog=_CORPUS)
 @click.argument(
     "paths",
     nargs=-1,
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-def corpus(paths: Tuple[Path, ...]) -> None:
+@click.option("--styles", type=Styles(), help="As they were made with  [default: corpus.json's]")
+def corpus(paths: Tuple[Path, ...], styles: Optional[Dict[str, Any]]) -> None:
     """Recompute the rows of a corpus: each answer, and each line of each worked solution.
 
-    The corpus.json beside a file says in what style its kinds are worked out. Every fault is
-    named by file, row and line; exit code 1 if there is any.
+    The corpus.json beside a file says in what style its kinds are worked out, or --styles does.
+    Every fault is named by file, row and line; exit code 1 if there is any.
     """
     from tools.corpus.verify import read_choices, verify_rows
+    from tools.corpus.worked.styles import style_fields
     from tools.files.progress import progress
 
+    given = styles and {kind: style_fields(style) for kind, style in styles.items()}
     count, faults = 0, []
     for path in paths:
+        choices = given or read_choices(path.parent)
         with progress(f"check {path.name}", None, "rows") as bar:
-            for rows, found in verify_rows(path, read_choices(path.parent)):
+            for rows, found in verify_rows(path, choices):
                 count, faults = count + rows, faults + found
                 bar.advance(rows)
     _print(faults, f"{count} rows recomputed")

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import time
-from typing import List
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 from tools.corpus.check import check_solution
-from tools.corpus.kinds import CHINESE
-from tools.corpus.render import problem_text
 from tools.corpus.rounding import Rounding
-from tools.corpus.sample import generate
-from tools.corpus.worked.styles import STYLES, Style, work_out
 
 ADD = "计算 4204.22 + 2369.17 等于多少？"
 SUBTRACT = "计算 12.50 - 20.75 等于多少？"
@@ -74,7 +66,7 @@ GOOD = {
         "5073.46 / -1586.04 ≈ -3.20\n#### -3.2",
         TWO,
     ),
-    "multiples to look up": (
+    "mean": (
         MEAN,
         "平均值 = (20 + 12 + 72) / 3\n20 + 12 = 32\n32 + 72 = 104\n平均值 = 104 / 3\n104 / 3：\n"
         "10 = 3 * 3 + 1\n14 = 3 * 4 + 2\n20 = 3 * 6 + 2\n20 = 3 * 6 + 2\n20 = 3 * 6 + 2\n"
@@ -126,6 +118,36 @@ GOOD = {
         "y = 2 * 9^99\n#### 5.9025E+94",
         FIVE_FIGURES,
     ),
+    "below a ten-millionth": (
+        "当 x = 0.01 时，求函数 y = 3x^4 的值",
+        "y = 3 * 0.01^4\n#### 3E-8",
+        FIVE_FIGURES,
+    ),
+    "a ten-millionth": (
+        "当 x = 0.10 时，求函数 y = 1x^7 的值",
+        "y = 1 * 0.1^7 = 0.0000001\n#### 0.0000001",
+        FIVE_FIGURES,
+    ),
+    "28 digits": (
+        "当 x = 10.00 时，求函数 y = 1x^27 的值",
+        f"y = 1 * 10^27\n#### 1{'0' * 27}",
+        FIVE_FIGURES,
+    ),
+    "29 digits": (
+        "当 x = 10.00 时，求函数 y = -1x^28 的值",
+        "y = -1 * 10^28\n#### -1E+28",
+        FIVE_FIGURES,
+    ),
+    "a tie": ("计算 0.10 * 1.25 等于多少？", "0.10 * 1.25 ≈ 0.13\n#### 0.13", TWO),
+    "a negative tie": ("计算 -0.10 * 1.25 等于多少？", "-0.10 * 1.25 ≈ -0.13\n#### -0.13", TWO),
+    "towards zero": ("计算 -0.10 * 0.01 等于多少？", "-0.10 * 0.01 ≈ 0.00\n#### 0", TWO),
+    "zero": ("计算 0.00 * 98.76 等于多少？", "0.00 * 98.76 = 0 * 98.76 = 0\n#### 0", TWO),
+    "English, nested": (
+        ENGLISH,
+        "$\\boxed{1}$? No: \\boxed{\\frac{1}{\\sqrt{2}}}.\n#### \\frac{1}{\\sqrt{2}}",
+        TWO,
+    ),
+    "English, a fraction": (ENGLISH, "It is\n\n\\boxed{\\frac{2}{4}}.\n#### 1/2", TWO),
     "nothing is left": (ADD.replace("2369.17", "-4204.22"), "#### 0", TWO),
 }
 
@@ -177,9 +199,9 @@ BAD = [
     ("long division", "= 3.198… ≈ 3.20\n5", "= 3.19… ≈ 3.2\n5", 7, "decimals were found"),
     ("long division", "\n1399240 = 158604 * 8 + 130408", "", 6, "must"),
     ("long division", "#### -3.2", "#### 3.2", 9, "the answer must be -3.2"),
-    ("multiples to look up", "20 + 12 = 32", "20 + 12 = 31", 2, "is not"),
-    ("multiples to look up", "32 + 72 = 104", "32 + 71 = 103", 3, "nothing before it gives"),
-    ("powers", "0.5^2 = 0.5 * 0.5", "0.5^2 = 0.25 * 1", 2, "nothing before it gives"),
+    ("mean", "20 + 12 = 32", "20 + 12 = 31", 2, "is not"),
+    ("mean", "32 + 72 = 104", "32 + 71 = 103", 3, "nothing before it gives"),
+    ("powers", "0.5^2 = 0.5 * 0.5", "0.5^2 = 0.25 * 1", 2, "must stand 0.5^2 = 0.5 * 0.5"),
     ("powers", "(-0.5)^3 = -(0.5^3)", "-0.5^3 = -(0.5^3)", 1, "needs brackets"),
     ("root", "736 = 145 * 5 + 11", "736 = 144 * 5 + 16", 3, "must stand"),
     ("root", "≈ 75.08\n", "≈ 75.07\n", 7, "rounded"),
@@ -192,12 +214,61 @@ BAD = [
     ("area", "面积", "质量", 1, "not what the problem asks"),
     ("discount", "-74", "74", 1, "is not 折扣比例"),
     ("sales", "9.24 = 21.24", "9.25 = 21.24", 1, "is not 今年销售额"),
-    ("fraction", "10 = 4 * 2 + 2", "10 = 2 * 4 + 2", 1, "divided by"),
-    ("fraction", "\n4 = 2 * 2 + 0", "", 2, "must go on"),
+    ("fraction", "10 = 4 * 2 + 2", "10 = 2 * 4 + 2", 1, "must stand 10 = 4 * 2 + 2"),
+    ("fraction", "\n4 = 2 * 2 + 0", "", 2, "must stand 4 = 2 * 2 + 0"),
     ("fraction", "#### 2/5", "#### 4/10", 6, "the answer must be 2/5"),
     ("English", "#### 2", "#### 3", 2, "the answer must be 2"),
     ("English", "\\boxed{2}", "two", 2, "nothing is boxed"),
+    ("English", "#### 2", "#### 2\n", 3, "the last line must be ####"),
+    ("English, no number", "#### \\text{two}", "#### two", 2, "which is boxed"),
+    ("English, nested", "#### \\frac{1}{\\sqrt{2}}", "#### 1", 2, "which is boxed"),
+    ("English, a fraction", "#### 1/2", "#### 0.5", 4, "the answer must be 1/2"),
+    ("English, a fraction", "\n\n", "\n#### 1/2\n", 2, "only in the last line"),
     ("E-notation", "E+94", "E+95", 2, "the answer must be"),
+    ("below a ten-millionth", "#### 3E-8", "#### 0.00000003", 2, "the answer must be 3E-8"),
+    ("a ten-millionth", "#### 0.0000001", "#### 1E-7", 2, "the answer must be 0.0000001"),
+    ("a ten-millionth", "= 0.0000001\n", "= 0.000001\n", 1, "is not y"),
+    ("28 digits", f"#### 1{'0' * 27}", "#### 1E+27", 2, "the answer must be 1000"),
+    ("29 digits", "#### -1E+28", f"#### -1{'0' * 28}", 2, "the answer must be -1E+28"),
+    ("29 digits", "#### -1E+28", "#### -1E28", 2, "the answer must be -1E+28"),
+    ("a tie", "≈ 0.13", "≈ 0.12", 1, "rounded"),
+    ("a tie", "#### 0.13", "#### 0.12", 2, "the answer must be 0.13"),
+    ("a tie", "≈ 0.13", "≈ 0.1", 2, "the line before does not give 0.13"),
+    ("a negative tie", "#### -0.13", "#### -0.12", 2, "the answer must be -0.13"),
+    ("a negative tie", "≈ -0.13", "≈ 0.13", 1, "rounded"),
+    ("towards zero", "≈ 0.00", "≈ -0.00", 1, "rounded"),
+    ("towards zero", "≈ 0.00", "≈ 000", 1, "zeros in front"),
+    ("towards zero", "#### 0", "#### 0.00", 2, "the answer must be 0"),
+    ("zero", "= 0 * 98.76", "= 0 * 98.75", 1, "it uses 98.75, which nothing before it gives"),
+    ("chain", "6573.39\n", "6573.39\n1 + 1 = 2\n", 2, "it uses 1, which nothing"),
+    ("chain", "6573.39\n", "6573.39\n6573.39 + 4204.22 = 10777.61\n", 3, "line before does not"),
+    ("chain", "= 6573.39\n", "= 6573.39 + 0\n", 2, "the line before does not give 6573.39"),
+    ("chain", "4204.22 + 2369.17 =", "6573.39 =", 1, "nothing to compute"),
+    ("chain", "4204.22 + 2369.17 = 6573.39", "6573.39 = 4204.22 + 2369.17", 1, "a step without"),
+    ("chain", "4204.22 + 2369.17", "4204.22 +  2369.17", 1, "one space must stand"),
+    ("chain", "4204.22 + 2369.17", "4204.22+2369.17", 1, "one space must stand"),
+    ("chain", "= 6573.39\n", "= 06573.39\n", 1, "zeros in front"),
+    ("chain", "4204.22 + 2369.17", "04204.22 + 2369.17", 1, "zeros in front"),
+    ("chain", "4204.22 + 2369.17", "√4204.22 + 2369.17", 1, "irrational"),
+    ("chain", "= 6573.39\n", "= 6573.39…\n", 1, "cut off"),
+    ("chain", "= 6573.39\n", "= 6573.3… ≈ 6573.4 = 6573.4\n", 1, "= stands after ≈"),
+    ("mean", "(20 + 12 + 72)", "(12 + 20 + 72)", 1, "begin with the problem's own"),
+    ("mean", "平均值 = 104 / 3", "平均值 = 104 / 4", 4, "is not 平均值"),
+    ("mean", "平均值 = (20 + 12 + 72) / 3\n", "", 1, "begin with the problem's own"),
+    ("area", "87 * 4", "4 * 87", 1, "begin with the problem's own"),
+    ("area", "面积 = 87 * 4 = 348", "面积 = 348", 1, "begin with the problem's own"),
+    ("mass", "10 * 3", "3 * 10", 1, "begin with the problem's own"),
+    ("discount", "(16 - 90) / 16 * 100", "(90 - 16) / 16 * -100", 1, "16 and 90, in this order"),
+    ("sales", "12 + 12 * 77 / 100", "77 * 12 / 100 + 12", 1, "12 and 77, in this order"),
+    ("equation", "-39x = -20", "-78x = -40", 2, "it uses 78"),
+    ("equation", "x = -20 / -39\n", "x = -20 / -39\n-39x = -20\n", 4, "before all that works x"),
+    ("equation", "\nx ≈ 0.51", "", 5, "the line before does not give 0.51"),
+    ("equation", "\nx ≈ 0.51", "\nx ≈ 0.52", 5, "0.52 is not x"),
+    ("equation", "+ 20 = 0", "+ 20 = 00", 1, "zeros in front"),
+    ("powers", "-(0.5^3)", "-(0.5^4)", 1, "is not"),
+    ("function", "y = 68", "x = 68", 1, "not what the problem asks"),
+    ("function", "y = 68 * 7.59^5\n", "", 1, "begin with the problem's own"),
+    ("fraction", "最大公约数 = 2", "最大公约数 = 4", 3, "must stand 最大公约数 = 2"),
 ]
 
 
@@ -221,46 +292,6 @@ def test_a_problem_of_no_kind() -> None:
     assert "cannot be read" in check_solution("多少？", "#### 1", TWO)[0]
 
 
-def solutions(kind: str, seed: int) -> tuple:
-    rng = random.Random(seed)
-    names = [name for name in STYLES[kind] if name not in ("source", "answer")]
-    rounding = Rounding(significant=6) if kind == "function" else Rounding(decimals=4)
-    problem = generate(kind, rng)
-    text = work_out(problem, Style(rng.choice(names), rounding))
-    return problem_text(problem), text, rounding, rng
-
-
-@settings(max_examples=300)
-@given(st.sampled_from(CHINESE), st.integers(0, 10**9))
-def test_no_digit_can_be_changed(kind: str, seed: int) -> None:
-    problem, text, rounding, rng = solutions(kind, seed)
-    # Where a factor is zero, `16 * 0 = 0` is as true with another 16.
-    assume(not text.endswith("#### 0"))
-    at = rng.choice([at for at, char in enumerate(text) if char.isdigit()])
-    digit = rng.choice([d for d in "0123456789" if d != text[at]])
-    assert check_solution(problem, f"{text[:at]}{digit}{text[at + 1 :]}", rounding)
-
-
-@settings(max_examples=200)
-@given(st.sampled_from(["multiply", "divide", "root"]), st.integers(0, 10**9))
-def test_no_line_of_a_block_can_be_left_out(kind: str, seed: int) -> None:
-    problem, text, rounding, rng = solutions(kind, seed)
-    lines: List[str] = text.split("\n")
-    starts = [at for at, line in enumerate(lines) if "：" in line]
-    assume(starts)
-    # A block lasts to its conclusion, which repeats the expression of its header.
-    first, header = starts[0], lines[starts[0]].partition("：")[0]
-    last = next(
-        at
-        for at, line in enumerate(lines)
-        if at > first and line.rpartition("：")[2].startswith(f"{header} = ")
-    )
-    gone = rng.randint(first + 1, last)
-    # The last digit's step may repeat the one before, and look like it.
-    assume(lines[gone] not in (lines[gone - 1], lines[gone + 1]))
-    assert check_solution(problem, "\n".join(lines[:gone] + lines[gone + 1 :]), rounding)
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -275,10 +306,31 @@ def test_no_line_of_a_block_can_be_left_out(kind: str, seed: int) -> None:
         "",
         "####",
         "：\n" * 1000,
+        "4204.22 + 2369.17 = " + "9" * 190_000,
+        "x" * 199_000,
+        "x^2：" + "9" * 100_000 + " * " + "9" * 90_000 + " = 1",
+        "0" * 199_000 + " + 1 = 1",
+        "9" * 900 + "^99999 = 1",
+        "√" + "9" * 900 + "：\n" + "0 = 0 * 0 + 0\n" * 10_000,
+        "9E+9999 * 9E+9999 ≈ 8.1E+19999",
+        "x^2：9E+9999 * 9E-9999 ≈ 1E-12000\n" * 4000,
+        "10 = 4 * 2 + 2\n" * 10_000,
+        "-39x + 20 = 0\n" * 10_000,
+        "最大公约数 = " + "(" * 41 + "2" + ")" * 41,
+        "4204.22 + 2369.17 = \ud800",
+        "4204.22 + 2369.17 = ٣",
+        "4204.22 + 2369.17 = ²",
+        "#### " + "9" * 199_000,
+        "#### 1E+999999999",
+        "1.1" * 60_000,
+        " " * 199_000,
+        "(-" * 99_000,
+        "√" * 199_000,
     ],
 )
 @pytest.mark.parametrize("problem", [ADD, POWER, FUNCTION, FRACTION, EQUATION])
 def test_hostile_text(problem: str, text: str) -> None:
     began = time.perf_counter()
-    assert check_solution(problem, text, FOUR)
+    faults = check_solution(problem, text, FOUR)
+    assert faults and all(fault.isprintable() and len(fault) < 250 for fault in faults)
     assert time.perf_counter() - began < 20  # some 0.1 s; without bounds it would be minutes

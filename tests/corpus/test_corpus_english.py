@@ -74,6 +74,7 @@ def test_boxed_keeps_what_is_nested(contents):
         (r"2\sqrt{4}", None),
         (r"\pi", None),
         ("(1,2)", None),
+        ("5, 120", None),  # a list, not thousands
         ("1,2", None),
         ("x+1", None),
         ("1011_2", None),

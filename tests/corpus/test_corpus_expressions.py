@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -48,14 +50,15 @@ def holds(line: str) -> bool:
     [
         ("12", 12),
         ("-3.50", Fraction(-7, 2)),
-        ("0345.67", Fraction(34567, 100)),
+        ("0345.67 + 2000", Fraction(234567, 100)),
+        ("-12.5 - 03", Fraction(-31, 2)),
         ("4.1973E+83", 41973 * 10**79),
         ("2E-3", Fraction(1, 500)),
         ("4204.22 + -2369.17", Fraction(183505, 100)),
         ("2 + 3 * 4", 14),
         ("20 - 3 - 4", 13),
         ("20 / 4 / 5", 1),
-        ("2 * 3 ^ 2", 18),
+        ("2 * 3^2", 18),
         ("(2 * 3)^2", 36),
         ("(-2)^3", -8),
         ("-(2 + 3) * 4", -20),
@@ -78,6 +81,10 @@ def test_evaluate(text: str, value: Fraction) -> None:
         *("0^0", "1 / 0", "1 / (2 - 2)", "x", "2x", "3…", "12E+3", "0E+1", "1E+99999", "1E5"),
         *("2^²", "２", "2×3", "１ + 1", "(" * 100 + "1" + ")" * 100, "9" * 2000, "9^99999"),
         "(((9^999)^999)^999)",
+        # Zeros in front that align nothing, and spaces where none or one should be.
+        *("0345.67", "00", "012 + 3", "012 + 034", "012 * 34", "012 + 34 + 56", "2^03", "1 - (02)"),
+        *("2 +3", "2+ 3", "2  + 3", "2 -3", "2 - -3 ", " 2", "- 3", "2 - - 3", "( 2)", "(2 )"),
+        *("2 ^3", "2^ 3", "√ 4", "2 *3", "2* 3", "2 /3", "1 +-2", "-( 2)", "2 * - 3"),
         " * ".join(["9^9999"] * 20),
     ],
 )
@@ -240,3 +247,11 @@ def test_number_refuses_what_is_none() -> None:
     for text in ("", "-", "1-", "+1", "1e5", "1E+05", "1_0", "٣", "1.2.3", " 1"):
         with pytest.raises(Unverified):
             number(text)
+
+
+@pytest.mark.parametrize("name", ["exact", "expressions", "blocks", "check"])
+def test_the_checker_is_independent(name: str) -> None:
+    text = (Path(__file__).parents[2] / f"tools/corpus/{name}.py").read_text("utf-8")
+    assert not re.search(
+        r"(?:from|import) tools\.corpus(?:\.| import )(?:worked|solve|render)", text
+    )

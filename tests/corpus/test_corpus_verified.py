@@ -1,15 +1,19 @@
 """Every line of every worked solution recomputed by the checker, which knows only the page on them.
 
-Problems in the source's slots, and at their edges: zeros, trailing zeros, signs, one digit, ties,
-quotients far below one, powers of zero and one, E-notation.
+And the other verdict: a changed digit, a missing line, two in each other's place are found. The
+problems are in the source's slots, and at their edges: zeros, trailing zeros, signs, one digit,
+ties, quotients far below one, powers of zero and one, E-notation.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from decimal import Decimal
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from tools.corpus import english
 from tools.corpus.check import check_solution
@@ -91,6 +95,71 @@ def test_english_solutions():
         answer = english.numeric(box) or box
         for name in ("direct", "answer"):
             text = work_out_english(solution, answer, Style(name, Rounding()))
-            if name == "direct":
-                assert not check_solution(problem, text, Rounding(), answer=answer)
+            assert not check_solution(problem, text, Rounding(), answer=answer)
             assert text.splitlines()[-1] == f"#### {answer}"
+
+
+_POWER_STEP = re.compile(r"[0-9.]+\^[0-9]+ = [0-9.]+ \* [0-9.]+")
+
+
+def solutions(kind: str, seed: int) -> tuple:
+    rng = random.Random(seed)
+    names = [name for name in STYLES[kind] if name not in ("source", "answer")]
+    rounding = Rounding(significant=6) if kind == "function" else Rounding(decimals=4)
+    problem = generate(kind, rng)
+    text = work_out(problem, Style(rng.choice(names), rounding))
+    # Where the answer is zero, others lead to it as well: `16 * 0 = 0` is as true with a 0 for 16.
+    assume(not text.endswith("#### 0"))
+    return problem_text(problem), text, rounding, rng
+
+
+def in_blocks(lines: list[str]) -> set[int]:
+    """Give the places of the lines of blocks, from a header to its conclusion."""
+    found, header = set(), None
+    for at, line in enumerate(lines):
+        if header is None and "：" in line and not line.startswith(("x", "y")):
+            header = line.partition("：")[0]
+            found.add(at)
+        elif header is not None:
+            found.add(at)
+            if line.rpartition("：")[2].startswith(f"{header} = "):
+                header = None
+        elif line.startswith(("x^", "y：", "最大公约数")) or _POWER_STEP.fullmatch(line):
+            found.add(at)
+    return found
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(CHINESE), st.integers(0, 10**9))
+def test_no_digit_can_be_changed(kind: str, seed: int) -> None:
+    problem, text, rounding, rng = solutions(kind, seed)
+    at = rng.choice([at for at, char in enumerate(text) if char.isdigit()])
+    digit = rng.choice([d for d in "0123456789" if d != text[at]])
+    assert check_solution(problem, f"{text[:at]}{digit}{text[at + 1 :]}", rounding)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(CHINESE), st.integers(0, 10**9))
+def test_no_line_can_be_left_out(kind: str, seed: int) -> None:
+    problem, text, rounding, rng = solutions(kind, seed)
+    lines = text.split("\n")
+    # Harmless outside of blocks: what is left is a shorter solution, and each line of it holds.
+    places = in_blocks(lines) | {len(lines) - 1}
+    gone = rng.choice(sorted(places))
+    # The last digit's step may repeat the one before, and look like it.
+    assume(lines[gone] not in lines[max(gone - 1, 0) : gone] + lines[gone + 1 : gone + 2])
+    assert check_solution(problem, "\n".join(lines[:gone] + lines[gone + 1 :]), rounding)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(CHINESE), st.integers(0, 10**9))
+def test_no_two_lines_can_change_places(kind: str, seed: int) -> None:
+    problem, text, rounding, rng = solutions(kind, seed)
+    lines = text.split("\n")
+    a, b = sorted(rng.sample(range(len(lines)), 2))
+    # Equal lines are the same in each other's place. Lines between the first and the last that
+    # stand outside of blocks may hold in another order: 10 - 50 = -40 before or after 50 - 10.
+    assume(lines[a] != lines[b])
+    assume(a == 0 or b >= len(lines) - 2 or {a, b} & in_blocks(lines))
+    lines[a], lines[b] = lines[b], lines[a]
+    assert check_solution(problem, "\n".join(lines), rounding)

@@ -1,19 +1,36 @@
 """Verifies the digit work of worked solutions: products, quotients, roots, columns.
 
 Each step of a block follows from its header alone, so it is compared with what must stand there.
+The products of a power and of a function's powers depend on the lines before: they have a state.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from tools.corpus.exact import Unverified
+from tools.corpus.exact import (
+    NUMBER,
+    Meter,
+    Unverified,
+    Value,
+    check_zeros,
+    is_rounded,
+    literal,
+    number,
+    same,
+    shortest,
+)
+from tools.corpus.grammar import Problem
 
 _N = r"[0-9]+(?:\.[0-9]+)?"
 _HEADER = re.compile(rf"({_N}) ([-+*/]) ({_N})|√({_N})")
 _PRODUCT = re.compile(rf"({_N}) \* ({_N}) = ({_N})")
 _SUM = re.compile(rf"({_N}) \+ ({_N}) = ({_N})")
+_POWER_OF_X = re.compile(rf"(?:x\^([1-9][0-9]{{0,3}})|y)：(-?{NUMBER}) \* (-?{NUMBER}) ([=≈]) (.+)")
+_EUCLID = re.compile(r"[0-9]+ = [0-9]+ \* [0-9]+ \+ [0-9]+")
+_POWER = re.compile(rf"(?:({_N})|\(-({_N})\))\^([0-9]{{1,4}}) = ({_N} \* {_N})")
 _LONGEST = 1000
 
 
@@ -120,8 +137,9 @@ def _product(first: str, second: str, lines: Lines) -> Body:
             part = f"0.{'0' * (places - place - 1)}{digit}"
         value = factor * int(digit) * 10**place
         match = _PRODUCT.fullmatch(lines.take())
-        if match is None or match.group(2) != part or not _equal(match.group(1), other):
+        if match is None or match.group(2) != part or match.group(1) != other:
             raise Unverified(f"here must stand {other} * {part} = …")
+        check_zeros(match.group(3))
         if _scaled(match.group(3), scale) != value:
             raise Unverified(f"{match.group(3)} is not {other} * {part}")
         if total is None:
@@ -133,16 +151,13 @@ def _product(first: str, second: str, lines: Lines) -> Body:
             raise Unverified(f"here must stand {total_text} + {value_text} = …")
         if _scaled(match.group(1), scale) != total or _scaled(match.group(2), scale) != value:
             raise Unverified(f"here must stand {total_text} + {value_text} = …")
+        check_zeros(f"{match.group(1)} + {match.group(2)}")
+        check_zeros(match.group(3))
         total += value
         if _scaled(match.group(3), scale) != total:
             raise Unverified(f"{match.group(3)} is not {total_text} + {value_text}")
         total_text = match.group(3)
     return Body()
-
-
-def _equal(text: str, other: str) -> bool:
-    places = _decimals(other)
-    return text == other or _scaled(text, places) == _scaled(other, places)
 
 
 def _quotient(header: str, first: str, second: str, lines: Lines) -> Body:
@@ -275,3 +290,111 @@ def _column_products(one: List[int], other: List[int], lines: Lines) -> str:
         carry = total // 10
         result += str(total % 10)
     return result + (str(carry)[::-1] if carry else "")
+
+
+def is_euclid(line: str) -> bool:
+    """Tell whether a line has the form of a step of Euclid's algorithm."""
+    return _EUCLID.fullmatch(line) is not None
+
+
+def common_divisor(numbers: Tuple[int, ...], lines: Lines) -> None:
+    """Verify the reduction of a fraction from its first line on, which may be 最大公约数 itself."""
+    large, small = max(numbers), min(numbers)
+    if is_euclid(lines.peek()):
+        while small:
+            times, rest = divmod(large, small)
+            lines.expect(f"{large} = {small} * {times} + {rest}")
+            large, small = small, rest
+    divisor = math.gcd(*numbers)
+    lines.expect(f"最大公约数 = {divisor}")
+    for part in numbers:
+        lines.expect(f"{part} / {divisor} = {part // divisor}")
+
+
+class Products:
+    """The products that a power is worked out by: each must follow from the last one's result.
+
+    `wanted` is the product that the next statement must work out, if any.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        base, self.exponent = problem.numbers
+        self.base = self.last = shortest(f"{base:f}")
+        # Without the form (-0.5)^3 before, the first product must be about the problem's base.
+        self.may_begin = base >= 0 or self.exponent % 2 == 0
+        self.reached = 1
+        self.wanted = ""
+
+    def announce(self, line: str) -> bool:
+        """Take `0.5^3 = 0.25 * 0.5`; give False for a line of another form."""
+        match = _POWER.fullmatch(line)
+        if match is None or (match.group(1) or match.group(2)) != self.base:
+            return False
+        product = f"{self.last} * {self.base}"
+        if int(match.group(3)) != self.reached + 1 or match.group(4) != product:
+            raise Unverified(f"here must stand {self.base}^{self.reached + 1} = {product}")
+        self.reached += 1
+        self.wanted = product
+        return True
+
+    def work_out(self, expression: str, result: str) -> None:
+        """Take the result of the statement after, which must be about the product."""
+        if expression != self.wanted:
+            what = f"{self.wanted} must be worked out" if self.wanted else "must stand a power"
+            raise Unverified(f"here {what}")
+        self.last, self.wanted = result, ""
+
+    def end(self) -> None:
+        """Raise Unverified where products are missing."""
+        if self.wanted or 1 < self.reached < self.exponent:
+            raise Unverified(f"the products end before {self.base}^{self.exponent}")
+
+
+class PowersOfX:
+    """The lines `x^4：57.6081 * 57.6081 ≈ 3318.69` of a function of a high power, and its last."""
+
+    def __init__(self, problem: Problem) -> None:
+        x, self.coefficient, self.highest = problem.numbers
+        self.powers: Dict[int, Value] = {1: Value(*x.as_integer_ratio())}
+        self.finished = False  # the last line, y：…, has been seen
+
+    def verify(self, line: str, meter: Meter) -> Optional[str]:
+        """Verify a line, and give its result as printed; None where it has another form."""
+        match = _POWER_OF_X.fullmatch(line)
+        if match is None:
+            return None
+        label, a, b, link, product = match.groups()
+        left, right, shown = number(a), number(b), literal(product)
+        check_zeros(f"{a} * {b}")
+        check_zeros(product)
+        if label is None:
+            self._check_last(left, right, a, b)
+        else:
+            self._check_factors(int(label), left, right, f"{a} and {b}")
+        exact = Value(left.top * right.top, left.bottom * right.bottom)
+        meter.spend(4 * (exact.top.bit_length() + exact.bottom.bit_length() + abs(shown.places)))
+        if link == "=" and not same(exact, number(product)):
+            raise Unverified(f"{product} is not {a} * {b}")
+        if link == "≈" and not is_rounded(exact, shown, significant=True):
+            raise Unverified(f"{product} is not {a} * {b}, rounded")
+        if label is None:
+            self.finished = True
+        else:
+            self.powers[int(label)] = number(product)
+        return product
+
+    def _check_factors(self, k: int, left: Value, right: Value, text: str) -> None:
+        powers = self.powers
+        if k in powers:
+            raise Unverified(f"x^{k} has been worked out before")
+        if not any(
+            k - i in powers and same(left, power) and same(right, powers[k - i])
+            for i, power in powers.items()
+        ):
+            raise Unverified(f"{text} stand at no two exponents that add up to {k}")
+
+    def _check_last(self, left: Value, right: Value, a: str, b: str) -> None:
+        if not same(left, Value(self.coefficient, 1)):
+            raise Unverified(f"{a} is not the function's {self.coefficient}")
+        if self.highest not in self.powers or not same(right, self.powers[self.highest]):
+            raise Unverified(f"{b} stands at no x^{self.highest} before")

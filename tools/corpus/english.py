@@ -85,8 +85,10 @@ def numeric(text: str) -> Optional[str]:
         return None
     text = _SPACING.sub("", text)
     text = _ORNAMENTS.sub("", _UNITS.sub("", text.strip()))
+    # "5, 120" is a list of two.
+    is_list = re.search(r",\s", text) is not None
     text = "".join(text.split()).rstrip(".")
-    if _THOUSANDS.fullmatch(text):
+    if _THOUSANDS.fullmatch(text) and not is_list:
         text = text.replace(",", "")
     value = _rational(text)
     if value is None:

@@ -14,6 +14,8 @@ from tools.corpus.grammar import Problem
 from tools.corpus.rounding import Rounding
 
 NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:E[+-][0-9]+)?"  # without a sign
+_ZEROS_IN_FRONT = re.compile(r"(?<![0-9.])0[0-9]")
+_ALIGNED = re.compile(r"-?([0-9]+)(?:\.[0-9]+)? [-+] -?([0-9]+)(?:\.[0-9]+)?")
 _SIGNED = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:E([+-][1-9][0-9]{0,4}))?")
 
 # The largest exact values are those of functions: 24 digits, taken to the power of 999.
@@ -86,8 +88,44 @@ def number(text: str) -> Value:
     return Value(digits, 10**places) if places >= 0 else Value(digits * 10**-places, 1)
 
 
+def check_zeros(text: str) -> None:
+    """Raise Unverified where zeros stand in front of a number, other than to align two digits.
+
+    `9122.29 + 0975.43` is aligned, `09122.29 + 00975.43` and `0975.43` alone are not.
+    """
+    if not _ZEROS_IN_FRONT.search(text):
+        return
+    aligned = _ALIGNED.fullmatch(text)
+    if aligned:
+        one, other = aligned.groups()
+        if len(one) == len(other) and not one[0] == other[0] == "0":
+            return
+    raise Unverified("zeros in front may only align the digits of two numbers")
+
+
+def shortest(text: str) -> str:
+    """Print a number without sign and idle zeros."""
+    if "E" in text:
+        return text.lstrip("-")
+    whole, _, part = text.lstrip("-").partition(".")
+    whole, part = whole.lstrip("0") or "0", part.rstrip("0")
+    return f"{whole}.{part}" if part else whole
+
+
+def tenfolds(text: str) -> str:
+    """Print a number's digits without point and zeros around: one text for all its tenfolds."""
+    return text.partition("E")[0].replace(".", "").strip("0")
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def printed(reason: str) -> str:
+    """Give a reason for one line of a terminal: of bounded length, without control characters."""
+    if len(reason) > 200:
+        reason = f"{reason[:120]} … {reason[-70:]}"
+    return "".join([char if char.isprintable() else "?" for char in reason])
 
 
 def same(a: Value, b: Value) -> bool:

@@ -9,6 +9,7 @@ primary  number, √number, or ( sum )
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import List, NamedTuple, Optional, Tuple
 
 from tools.corpus.exact import (
@@ -16,11 +17,13 @@ from tools.corpus.exact import (
     Meter,
     Unverified,
     Value,
+    check_zeros,
     is_cut,
     is_rounded,
     literal,
     number,
     same,
+    shortest,
     square_root,
 )
 from tools.corpus.grammar import OPERATORS, Problem, operands
@@ -31,6 +34,11 @@ _PLAIN = re.compile(rf"-?{NUMBER}")
 _NUMBERS = re.compile(NUMBER)
 _SIGNED_IN_BRACKETS = re.compile(rf"\((-?{NUMBER})\)")
 _WHOLE = re.compile("[0-9]{1,5}")
+# One space on both sides of an operation, none after a sign or within brackets.
+_UNEVEN = re.compile(
+    r"  |^ | $| [)^]|[(^√] |[0-9)][*/+(√-]|[0-9)] -(?! )|[*/](?! )|(?<!E)[+](?! )|(?:^|[-+*/(] ?)- "
+)
+_EQUATION = re.compile(rf"(-?)({NUMBER})?x(?: ([-+]) (-?{NUMBER}))? = (.+)")
 _DEEPEST = 40
 
 
@@ -41,6 +49,7 @@ class Expression(NamedTuple):
     numbers     the numbers in it as printed, without sign, exponents of powers left out.
     exponents   the exponents of its powers.
     plain       it is one number and nothing else.
+    parts       what its operations come to, the last of them to the value.
     """
 
     text: str
@@ -48,6 +57,7 @@ class Expression(NamedTuple):
     numbers: Tuple[str, ...]
     exponents: Tuple[str, ...]
     plain: bool
+    parts: Tuple[Value, ...] = ()
 
 
 class _Reader:
@@ -57,6 +67,7 @@ class _Reader:
         self.meter = meter
         self.numbers: List[str] = []
         self.exponents: List[str] = []
+        self.parts: List[Value] = []
 
     def sum(self, depth: int) -> Value:
         value = self.product(depth)
@@ -64,6 +75,7 @@ class _Reader:
             sign = self.tokens[self.at]
             self.at += 1
             value = self.combine(sign, value, self.product(depth))
+            self.parts.append(value)
         return value
 
     def product(self, depth: int) -> Value:
@@ -72,6 +84,7 @@ class _Reader:
             sign = self.tokens[self.at]
             self.at += 1
             value = self.combine(sign, value, self.factor(depth))
+            self.parts.append(value)
         return value
 
     def factor(self, depth: int) -> Value:
@@ -84,6 +97,7 @@ class _Reader:
             if negative or root:
                 raise Unverified("a base with a sign before it needs brackets")
             value = self.power(value)
+            self.parts.append(value)
         if negative:
             if value.root:
                 raise Unverified("an irrational root may only stand alone")
@@ -161,8 +175,41 @@ def evaluate(text: str, meter: Meter) -> Expression:
     value = reader.sum(0)
     if reader.tokens[reader.at]:
         raise Unverified(f"'{reader.tokens[reader.at]}' is out of place")
+    if _UNEVEN.search(text):
+        raise Unverified("one space must stand on both sides of an operation, and no other space")
+    check_zeros(text)
     plain = _PLAIN.fullmatch(text) is not None
-    return Expression(text, value, tuple(reader.numbers), tuple(reader.exponents), plain)
+    parts = (tuple(reader.numbers), tuple(reader.exponents), plain, tuple(reader.parts))
+    return Expression(text, value, *parts)
+
+
+class Equation(NamedTuple):
+    """ax + b = c, the numbers on its left as printed, and its right side."""
+
+    a: Fraction
+    b: Fraction
+    c: Fraction
+    numbers: List[str]
+    right: Expression
+
+
+def read_equation(line: str, meter: Meter) -> Equation:
+    """Read `-39x + 20 = 0` or `-39x = -20`; raise Unverified where it is none or has no x."""
+    match = _EQUATION.fullmatch(line)
+    if match is None:
+        raise Unverified("it is no equation of the form ax + b = c")
+    sign, times, link, constant, right = match.groups()
+    numbers = [text for text in (times, constant) if text]
+    for text in numbers:
+        check_zeros(text)
+    a, b = (Fraction(*number(text)[:2]) for text in (times or "1", constant or "0"))
+    a, b = -a if sign else a, -b if link == "-" else b
+    side = evaluate(right, meter)
+    if not a:
+        raise Unverified("an equation without x has no single solution")
+    if side.value.root:
+        raise Unverified("an irrational root may only stand alone")
+    return Equation(a, b, Fraction(*side.value[:2]), numbers, side)
 
 
 def split_chain(line: str) -> List[str]:
@@ -182,6 +229,7 @@ def verify_links(first: Value, name: str, links: List[str], meter: Meter) -> Lis
         if cut or link == "≈":
             digits = text[:-1] if cut else text
             shown = literal(digits)
+            check_zeros(digits)
             meter.spend(
                 4 * (first.top.bit_length() + first.bottom.bit_length() + abs(shown.places))
             )
@@ -203,13 +251,7 @@ def verify_links(first: Value, name: str, links: List[str], meter: Meter) -> Lis
 
 def spelled(text: str) -> str:
     """Give an expression without spaces, idle zeros, and brackets around a single number."""
-
-    def shortest(match: re.Match) -> str:
-        whole, _, part = match.group().partition(".")
-        whole, part = whole.lstrip("0") or "0", part.rstrip("0")
-        return f"{whole}.{part}" if part else whole
-
-    text = _NUMBERS.sub(shortest, text.replace(" ", ""))
+    text = _NUMBERS.sub(lambda match: shortest(match.group()), text.replace(" ", ""))
     return _SIGNED_IN_BRACKETS.sub(r"\1", text)
 
 
@@ -223,8 +265,6 @@ def own_expressions(problem: Problem) -> List[str]:
         own = [f"({n[0]})^{n[1]}"]
         if problem.numbers[1] % 2 == 0:
             own.append(f"{n[0].lstrip('-')}^{n[1]}")
-        if problem.numbers[1] > 2:
-            own.append(f"{n[0]}^2")  # the first of the products that it is worked out by
     elif kind == "mean":
         total = "+".join(n)
         own = [f"({total})/{len(n)}", total]
