@@ -11,6 +11,12 @@ SEED    ?= 1
 TEAM    ?= team
 RUN     ?= $(PROFILE)-$(BUDGET)
 CARDS   ?=
+RESUME  ?= auto
+# Of several hosts, the same command on each: how many, which one this is, where the first listens.
+NODES       ?=
+NODE_RANK   ?=
+MASTER_ADDR ?=
+MASTER_PORT ?=
 MIRROR  ?=
 WEIGHTS_URL ?=
 
@@ -36,7 +42,7 @@ PIPELINE := fetch convert baseline finetune merge evaluate report all submit
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS MIRROR WEIGHTS_URL\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR WEIGHTS_URL\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -158,8 +164,10 @@ $(R)/baseline/math.jsonl: $(C)/evaluation.json $(R)/base/model.ckpt $(TOKENIZER)
 $(R)/baseline/scores.json: $(R)/baseline/math.jsonl configs/contest.yaml
 	@$(PYTHON) -m tools.score run --squad $(@D)/squad.jsonl --math $< --parameters $(R)/base/parameters.json --output $@
 
+HOSTS = $(if $(NODES),--nodes '$(NODES)') $(if $(NODE_RANK),--node-rank '$(NODE_RANK)') \
+	$(if $(MASTER_ADDR),--master-addr '$(MASTER_ADDR)') $(if $(MASTER_PORT),--master-port '$(MASTER_PORT)')
 $(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(R)/base/model.ckpt $(R)/records/train.mindrecord
-	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D)
+	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(HOSTS)
 
 $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
 	$(STAGE) merge -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from tools.files.errors import CheckFailed
 from tools.finetune import main
 from tools.training import launch
+from tools.training.workers import ALONE, Hosts
 
 NAMES = ("config", "model", "base", "records", "output")
 
@@ -32,7 +33,13 @@ def test_what_is_handed_on(tmp_path, monkeypatch):
     assert result.stdout == f"{tmp_path / 'output'}: 10 steps, checkpoints at [5, 10]\n"
     run(tmp_path)
     paths = tuple(tmp_path / name for name in NAMES)
-    assert calls == [(*paths, 2), (*paths, 5)]
+    hosts = ("--nodes", "2", "--node-rank", "1", "--master-addr", "a", "--master-port", "8118")
+    run(tmp_path, "--resume", "no", *hosts)
+    assert calls == [
+        (*paths, 2, ALONE, True),
+        (*paths, 5, ALONE, True),
+        (*paths, 5, Hosts(2, 1, "a", 8118), False),
+    ]
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "five", "1.5"])

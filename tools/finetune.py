@@ -10,7 +10,7 @@ import click
 from tools.cli import Command
 
 _EPILOG = """
-Examples:
+Example:
 
   python -m tools.finetune --config runs/R/config/finetune.yaml --model runs/R/config/model.json
   --base runs/R/base/model.ckpt --records runs/R/records/train.mindrecord --output runs/R/finetune

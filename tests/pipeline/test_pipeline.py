@@ -80,6 +80,8 @@ def test_submit_makes_every_stage(project: Path, run: Path) -> None:
     for name in (
         "base/model.ckpt",
         "base/tokenizer.model",
+        "corpus/tokens.json",
+        "corpus/corpus.png",
         "records/train.mindrecord",
         "baseline/scores.json",
         "finetune/adapters/5.ckpt",
