@@ -90,9 +90,12 @@ def build_corpus(
         tally = Tally()
         with paths["misfits.jsonl"].open("w", encoding="utf-8") as misfits:
             pool = _Pool(plan.seed, drawn=source is None)
-            for entry in known(entries, tally, misfits):
-                if tally.add(entry):
-                    pool.add(entry)
+            drawn = sum(count for kinds in wanted.values() for count in kinds.values())
+            with progress("read corpus", drawn or None, "rows") as bar:
+                for entry in known(entries, tally, misfits):
+                    if tally.add(entry):
+                        pool.add(entry)
+                    bar.advance()
         refuse_empty(tally, source)
         wanted = wanted or quotas(tally.unique, sizes, plan.weights, repeat=plan.repeat)
         chosen = pool.choose(wanted, plan.repeat)
