@@ -58,12 +58,12 @@ def inputs(tmp_path_factory):
     return folder
 
 
-def command(inputs, folder, workers, batch, name="finetune"):
+def command(inputs, folder, workers, batch, epochs=EPOCHS, name="finetune"):
     """The command line of a training with LoRA+ of `batch` rows a worker."""
     native = read_finetune(ROOT / "configs" / "tiny" / "finetune.yaml")
     model = json.loads((inputs / "model.json").read_text())["model_config"]
     native["model"]["model_config"].update(model, seq_length=LENGTH, batch_size=batch)
-    native["runner_config"].update(epochs=EPOCHS, batch_size=batch)
+    native["runner_config"].update(epochs=epochs, batch_size=batch)
     native["train_dataset"]["batch_size"] = batch
     native["optimizer"].update(type="LoraPlusAdamW", lora_plus_ratio=16.0, weight_decay=0.01)
     native.update(seed=5, use_parallel=workers > 1)
@@ -141,6 +141,22 @@ def test_killed_and_resumed_it_is_as_if_nothing_had_been(inputs, whole, tmp_path
         assert one.names() == other.names()
         tolerance = 1e-6 if workers == 1 else 2e-3
         assert all(np.allclose(one.read(n), other.read(n), atol=tolerance) for n in one.names())
+
+
+def test_two_workers_are_one_with_the_same_batch(inputs, tmp_path):
+    """Twenty steps of all the rows, so that it does not matter who has which of them."""
+    found = {}
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        train(command(inputs, folder, workers, ROWS // workers, epochs=20))
+        rows = losses(folder / "finetune")
+        adapter = Checkpoint(folder / "finetune" / "adapters" / "5.ckpt")
+        found[workers] = ([row["loss"] for row in rows], adapter)
+    assert len(found[1][0]) == len(found[2][0]) == 20
+    assert np.abs(np.subtract(found[1][0], found[2][0])).max() < 1e-4
+    assert found[1][0][-1] < found[1][0][0] - 1e-3
+    for name in found[1][1].names():
+        assert np.allclose(found[1][1].read(name), found[2][1].read(name), atol=1e-4)
 
 
 def is_alive(pid):

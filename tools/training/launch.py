@@ -161,7 +161,7 @@ def _job(
         "config": str(_native_config(native, work, records)),
         "checkpoint": str(checkpoint),
         "resume": start.state is not None,
-        "recorder": {"path": str(work / LOSSES), "first": start.step},
+        "recorder": {"path": str(work / LOSSES), "first": start.step, "workers": count},
         "saver": {
             "adapters": str(work / "adapters"),
             "steps": wanted,

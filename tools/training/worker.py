@@ -37,11 +37,11 @@ def main(job_path: str) -> None:
         cpu.register()
     from tools.training import lora_plus, packing, recorder, saver  # noqa: F401 - registered
 
-    if int(os.environ.get("RANK_ID", "0")) % job["local"] == 0:
-        config.callbacks += [
-            {"type": recorder.StepRecorder.__name__, **job["recorder"]},
-            {"type": saver.Saver.__name__, **job["saver"]},
-        ]
+    writes = int(os.environ.get("RANK_ID", "0")) % job["local"] == 0
+    told = job["recorder"] if writes else {**job["recorder"], "path": None}
+    config.callbacks.append({"type": recorder.StepRecorder.__name__, **told})
+    if writes:
+        config.callbacks.append({"type": saver.Saver.__name__, **job["saver"]})
     # There is one file for each rank. To choose of several, they would meet at a Barrier, which
     # the CPU has not.
     config.resume_by_last_timestamp_ckpt = True
