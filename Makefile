@@ -105,7 +105,7 @@ evaluate: $(R)/evaluate/best.json  ## every checkpoint's scores; the best eligib
 report: $(R)/report/report.md  ## report.md and report.html, from the scores alone
 all: report convert  ## everything above
 	@echo "$(R)/report/report.md"
-submit: submission/$(TEAM).zip  ## all, then submission/TEAM/ and TEAM.zip, checked
+submit: convert submission/$(TEAM).zip  ## all, then submission/TEAM/ and TEAM.zip, checked
 
 SLICES := profile model tokenizer corpus records prompts evaluation
 $(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: ;
