@@ -7,8 +7,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
-from tools.cli import Group
-from tools.convert import Styles
+from tools.cli import Group, Styles
 
 _CORPUS = """
 Example:
@@ -52,16 +51,14 @@ def corpus(paths: Tuple[Path, ...], styles: Optional[Dict[str, Any]]) -> None:
     The corpus.json beside a file says in what style its kinds are worked out, or --styles does.
     Every fault is named by file, row and line; exit code 1 if there is any.
     """
-    from tools.corpus.verify import read_choices, verify_rows
-    from tools.corpus.worked.styles import style_fields
+    from tools.corpus.verify import recorded_styles, verify_rows
     from tools.files.progress import progress
 
-    given = styles and {kind: style_fields(style) for kind, style in styles.items()}
     count, faults = 0, []
     for path in paths:
-        choices = given or read_choices(path.parent)
+        known = styles or recorded_styles(path.parent)
         with progress(f"check {path.name}", None, "rows") as bar:
-            for rows, found in verify_rows(path, choices):
+            for rows, found in verify_rows(path, known):
                 count, faults = count + rows, faults + found
                 bar.advance(rows)
     _print(faults, f"{count} rows recomputed")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import click
 
@@ -91,3 +91,32 @@ class Group(_OneLineErrors, click.Group):
     """A script with subcommands; `@group.command()` makes them of the same kind."""
 
     command_class = Command
+
+
+class Styles(click.ParamType):
+    """Styles by kind, `multiply=schoolbook:4,function=direct:6s`; in a --config file an object."""
+
+    name = "kind=style:n,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from tools.corpus.worked.styles import read_styles
+
+        if not isinstance(value, dict):
+            value = {
+                kind: self._choice(text, param, ctx)
+                for kind, _, text in (part.partition("=") for part in str(value).split(","))
+            }
+        return read_styles(value, "--styles")
+
+    def _choice(self, text: str, param: Any, ctx: Any) -> Dict[str, Any]:
+        style, _, places = text.partition(":")
+        digits = places[:-1] if places.endswith("s") else places
+        if digits and not (digits.isascii() and digits.isdigit() and int(digits) <= 20):
+            self.fail(f"{places!r} is no number of places; write 4, or 6s for digits", param, ctx)
+        count = int(digits) if digits else None
+        significant = places.endswith("s")
+        return {
+            "style": style,
+            "decimals": None if significant else count,
+            "significant": count if significant else None,
+        }

@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import click
 
-from tools.cli import Group, config_option
+from tools.cli import Group, Styles, config_option
 from tools.corpus.kinds import KINDS
 from tools.records.prompts import PROBLEM_FRAMES
 
@@ -98,35 +98,6 @@ class Weights(click.ParamType):
             if not str(number).isascii() or not str(number).isdigit() or len(str(number)) > 9:
                 self.fail(f"{kind}={number} is no whole number from 0", param, ctx)
         return {kind: int(number) for kind, number in value.items()}
-
-
-class Styles(click.ParamType):
-    """Styles by kind, `multiply=schoolbook:4,function=direct:6s`; in a --config file an object."""
-
-    name = "kind=style:n,…"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        from tools.corpus.worked.styles import read_styles
-
-        if not isinstance(value, dict):
-            value = {
-                kind: self._choice(text, param, ctx)
-                for kind, _, text in (part.partition("=") for part in str(value).split(","))
-            }
-        return read_styles(value, "--styles")
-
-    def _choice(self, text: str, param: Any, ctx: Any) -> Dict[str, Any]:
-        style, _, places = text.partition(":")
-        digits = places[:-1] if places.endswith("s") else places
-        if digits and not (digits.isascii() and digits.isdigit() and int(digits) <= 20):
-            self.fail(f"{places!r} is no number of places; write 4, or 6s for digits", param, ctx)
-        count = int(digits) if digits else None
-        significant = places.endswith("s")
-        return {
-            "style": style,
-            "decimals": None if significant else count,
-            "significant": count if significant else None,
-        }
 
 
 @click.group(cls=Group, epilog=_EPILOG)

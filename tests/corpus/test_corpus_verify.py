@@ -7,10 +7,11 @@ import json
 import pytest
 
 from tools.corpus.build import Plan, build_corpus
+from tools.corpus.rounding import Rounding
 from tools.corpus.rows import Row, read_rows
 from tools.corpus.stream import read_blocks
-from tools.corpus.verify import faults_of, read_choices, verify_block, verify_rows
-from tools.corpus.worked.styles import read_styles
+from tools.corpus.verify import faults_of, recorded_styles, verify_block, verify_rows
+from tools.corpus.worked.styles import Style, read_styles
 from tools.files.errors import UserError
 
 STYLES = {
@@ -29,8 +30,8 @@ def corpus(tmp_path_factory):
 
 
 def test_a_whole_corpus_holds(corpus):
-    choices = read_choices(corpus)
-    assert choices == STYLES
+    choices = recorded_styles(corpus)
+    assert choices == read_styles(STYLES, "test")
     for name, count in (("train", 300), ("valid", 20), ("test", 20)):
         found = list(verify_rows(corpus / f"{name}.jsonl", choices))
         assert sum(rows for rows, _ in found) == count
@@ -44,7 +45,7 @@ def test_a_changed_digit_is_named_by_row_and_line(corpus, tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text("".join(row.to_line() for row in rows), "utf-8")
     (block,) = read_blocks(path)
-    count, faults = verify_block(block, path, STYLES)
+    count, faults = verify_block(block, path, read_styles(STYLES, "test"))
     last = rows[index].solution.count("\n") + 1
     assert count == 300 and len(faults) == 1
     start = f"{path}, row {rows[index].id}: solution, line {last}: the answer must be "
@@ -72,7 +73,7 @@ def test_rows_in_the_source_s_words(changed, reason):
 
 
 def test_an_english_row_is_held_against_its_box():
-    choices = {"english": {"style": "direct", "decimals": None, "significant": None}}
+    choices = {"english": Style("direct", Rounding())}
     row = Row("english-1", "english", "What is $1+1$?", "It is \\boxed{2}.\n#### 2", "2")
     assert not faults_of(row, choices)
     assert faults_of(row._replace(answer="3"), choices)
@@ -85,14 +86,14 @@ def test_an_english_row_is_held_against_its_box():
         "{}",
         '{"styles": 3}',
         '{"styles": {"add": 1}}',
-        '{"styles": {"add": {"style": "answer", "decimals": "2", "significant": null}}}',
+        '{"styles": {"add": {"style": "answer", "decimals": "x", "significant": null}}}',
         '{"styles": {"add": {"style": "answer", "decimals": 99999, "significant": null}}}',
     ],
 )
 def test_a_summary_that_does_not_say(tmp_path, summary):
     (tmp_path / "corpus.json").write_text(summary)
     with pytest.raises(UserError, match="does not say how its solutions are worked out"):
-        read_choices(tmp_path)
+        recorded_styles(tmp_path)
 
 
 def test_the_summary_says_it_as_the_config_does(corpus):

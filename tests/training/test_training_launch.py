@@ -330,7 +330,7 @@ def test_what_does_not_fit_is_told_before_anything_starts(run, workers, name):
 
 def test_the_config_as_run(run, monkeypatch):
     native = read_finetune(run / "finetune.yaml")
-    native["callbacks"].append({"type": "CheckpointMonitor"})
+    native["callbacks"] += [{"type": "CheckpointMonitor"}, {"type": "CheckpointMointor"}]
     before = json.dumps(native)
     monkeypatch.chdir(run)  # the workers run elsewhere: paths must be whole
     path = launch._native_config(native, run, Path("train.mindrecord"))

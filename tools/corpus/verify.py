@@ -5,64 +5,55 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Iterator, List, Tuple
 
 from tools.corpus import grammar
 from tools.corpus.check import check_solution
 from tools.corpus.kinds import ENGLISH
-from tools.corpus.rounding import Rounding
 from tools.corpus.rows import Row, block_rows
 from tools.corpus.solve import answer
 from tools.corpus.stream import Block, read_blocks
+from tools.corpus.worked.rows import Styles
+from tools.corpus.worked.styles import read_styles
 from tools.files.errors import UserError
 from tools.files.parallel import ordered_map
-
-# By kind: {"style", "decimals", "significant"}; kinds that are not there have the source's text.
-Choices = Mapping[str, Mapping[str, Any]]
+from tools.settings.profile import StyleChoice
 
 
-def read_choices(folder: Path) -> Dict[str, Dict[str, Any]]:
+def recorded_styles(folder: Path) -> Styles:
     """Read the styles out of a corpus.json; UserError where there is none, or none in it."""
     path = folder / "corpus.json"
     try:
         choices = json.loads(path.read_text("utf-8"))["styles"]
-        return {kind: _choice(choice) for kind, choice in choices.items()}
+        checked = {
+            kind: StyleChoice.model_validate(choice).model_dump()
+            for kind, choice in choices.items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             "does not say how its solutions are worked out", path, "make the corpus again"
         ) from error
+    return read_styles(checked, path)
 
 
-def _choice(choice: Mapping[str, Any]) -> Dict[str, Any]:
-    fields = {name: choice[name] for name in ("style", "decimals", "significant")}
-    if not isinstance(fields["style"], str) or not all(
-        value is None or (type(value) is int and 0 <= value <= 20)
-        for value in (fields["decimals"], fields["significant"])
-    ):
-        raise TypeError
-    return fields
-
-
-def verify_rows(path: Path, choices: Choices) -> Iterator[Tuple[int, List[str]]]:
+def verify_rows(path: Path, styles: Styles) -> Iterator[Tuple[int, List[str]]]:
     """Yield, block by block, how many rows were verified and the faults that were found.
 
-    A fault is `FILE, row ID: line N of the solution: reason`. All cores are used, memory does not
+    A fault is `FILE, row ID: solution, line N: reason`. All cores are used, memory does not
     grow with the file. Raises UserError for what are no rows of a corpus.
     """
-    return ordered_map(
-        functools.partial(verify_block, path=path, choices=choices), read_blocks(path)
-    )
+    return ordered_map(functools.partial(verify_block, path=path, styles=styles), read_blocks(path))
 
 
-def verify_block(block: Block, path: Path, choices: Choices) -> Tuple[int, List[str]]:
+def verify_block(block: Block, path: Path, styles: Styles) -> Tuple[int, List[str]]:
     """Verify the rows of one block."""
     rows = list(block_rows(block, path))
     return len(rows), [
-        f"{path}, row {row.id[:40]}: {fault}" for row in rows for fault in faults_of(row, choices)
+        f"{path}, row {row.id[:40]}: {fault}" for row in rows for fault in faults_of(row, styles)
     ]
 
 
-def faults_of(row: Row, choices: Choices) -> List[str]:
+def faults_of(row: Row, styles: Styles) -> List[str]:
     """Give what is wrong with a row; an English one in the source's words cannot be recomputed."""
     faults = []
     if row.kind != ENGLISH:
@@ -74,9 +65,8 @@ def faults_of(row: Row, choices: Choices) -> List[str]:
             faults.append(f"its problem is of kind {problem.kind}, not {row.kind}")
         if answer(problem) != row.answer:
             faults.append(f"its answer must be {answer(problem)}, not {row.answer[:80]}")
-    choice = choices.get(row.kind)
-    if choice is not None and choice["style"] != "source":
-        rounding = Rounding(choice["decimals"], choice["significant"])
-        found = check_solution(row.problem, row.solution, rounding, answer=row.answer)
+    style = styles.get(row.kind)
+    if style is not None and style.name != "source":
+        found = check_solution(row.problem, row.solution, style.rounding, answer=row.answer)
         faults += [f"solution, {fault}" for fault in found]
     return faults

@@ -183,12 +183,16 @@ def _native_config(native: Dict[str, Any], work: Path, records: Path) -> Path:
         "tensorboard_dir": str(work / "tensorboard"),
         "tensorboard_queue_size": 10,
     }
-    # Ours saves adapters and states; what MindFormers' saves beside them is the whole model.
-    native["callbacks"] = [c for c in native["callbacks"] if c["type"] != "CheckpointMonitor"]
+    native["callbacks"] = [c for c in native["callbacks"] if c["type"] not in _SAVERS]
     path = work / "finetune-as-run.yaml"
     text = yaml.dump(native, Dumper=_NoAliases, sort_keys=False, allow_unicode=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+# Ours saves adapters and states; what MindFormers' saves beside them is the whole model. The
+# contest's release spells the name with a swap of letters.
+_SAVERS = ("CheckpointMonitor", "CheckpointMointor")
 
 
 class _NoAliases(yaml.SafeDumper):

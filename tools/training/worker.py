@@ -12,7 +12,7 @@ from tools.files.processes import die_with_parent
 
 
 def main(job_path: str) -> None:
-    """Fine-tune as the job says (`tools.training.workers.Job`).
+    """Fine-tune as the job file says, which `tools.training.launch` writes.
 
     The first worker of each host writes losses and states. The working folder receives what
     MindFormers writes beside.
@@ -22,22 +22,27 @@ def main(job_path: str) -> None:
     from mindformers.core.context import build_context
 
     config = MindFormerConfig(job["config"])
-    if os.environ.get("MS_ROLE") == "MS_SCHED" and not config.use_parallel:
+    scheduler = os.environ.get("MS_ROLE") == "MS_SCHED"
+    if scheduler and not config.use_parallel:
         # msrun starts its scheduler with the same script. It would wait in the initialisation of
         # the communication; a lone worker has none, and the scheduler would train beside it.
         return
-    if os.environ.get("MS_ROLE") != "MS_SCHED":
-        mark = Path(job["running"]) / os.environ.get("RANK_ID", "0")
-        mark.write_text(str(os.getpid()))
+    rank = os.environ.get("RANK_ID", "0")
+    if not scheduler:
+        (Path(job["running"]) / rank).write_text(str(os.getpid()))
     # Without it MindSpore 2.9 stays in PyNative mode, where a step takes five times as long.
     build_context(config)
     if config.context.device_target == "CPU":
         from tools.training import cpu
 
         cpu.register()
-    from tools.training import lora_plus, packing, recorder, saver  # noqa: F401 - registered
+    from tools.training import packing, recorder, saver  # noqa: F401 - registered
 
-    writes = int(os.environ.get("RANK_ID", "0")) % job["local"] == 0
+    if config.optimizer.type == "LoraPlusAdamW":
+        # Its base, AdamW, is not in the contest's MindFormers: imported where it is asked for.
+        from tools.training import lora_plus  # noqa: F401 - registered
+
+    writes = int(rank) % job["local"] == 0
     told = job["recorder"] if writes else {**job["recorder"], "path": None}
     config.callbacks.append({"type": recorder.StepRecorder.__name__, **told})
     if writes:
@@ -49,7 +54,8 @@ def main(job_path: str) -> None:
     Trainer(args=config).finetune(
         finetune_checkpoint=job["checkpoint"], resume_training=job["resume"]
     )
-    mark.unlink()
+    if not scheduler:
+        (Path(job["running"]) / rank).unlink()
 
 
 if __name__ == "__main__":

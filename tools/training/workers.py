@@ -71,7 +71,7 @@ ALONE = Hosts()
 def run_workers(job: Dict[str, Any], work: Path, workers: int, hosts: Hosts, steps: int) -> float:
     """Run the workers of this host to their last step; give the seconds that it took.
 
-    job       what the workers are told, see `tools.training.worker`; `local`, `running` are added
+    job       what the workers are told (`launch` makes it); `local` and `running` are added
     workers   of all hosts
 
     Raises CheckFailed, naming the rank and the end of its log, where one fails; the others are
@@ -102,7 +102,7 @@ def run_workers(job: Dict[str, Any], work: Path, workers: int, hosts: Hosts, ste
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     done = last_line(work / LOSSES)
-    if lost or process.returncode != 0 or done is None or int(done["step"]) != steps:
+    if lost is not None or process.returncode != 0 or done is None or int(done["step"]) != steps:
         raise CheckFailed(
             why_it_failed(work, lost),
             f"step {done['step']}" if done else None,
