@@ -173,3 +173,13 @@ def test_last_line(tmp_path):
     assert last_line(path) is None
     path.write_text("step,loss\n1,2.5\n2,2")  # being written
     assert last_line(path) == {"step": "1", "loss": "2.5"}
+
+
+def test_the_logs_of_each_part_are_kept_and_empty_ones_are_not(tmp_path):
+    for part in ("one\n", "two\n"):
+        (tmp_path / "worker_0.log").write_text(part)
+        # Killed before its first word.
+        (tmp_path / "worker_1.log").write_text("")
+        workers.keep_logs(tmp_path, 7)
+    assert [path.name for path in tmp_path.iterdir()] == ["worker_0.until_7.log"]
+    assert (tmp_path / "worker_0.until_7.log").read_text() == "one\ntwo\n"

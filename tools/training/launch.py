@@ -110,17 +110,10 @@ def _open(
     (work / "adapters").mkdir(exist_ok=True)
     logs = work / "logs"
     logs.mkdir(exist_ok=True)
-    for path in logs.glob("*.log"):
-        # The rules ask for the whole log of a training: those of its parts are kept.
-        if ".until_" not in path.name:
-            path.rename(path.with_name(f"{path.stem}.until_{_last_step(work)}.log"))
+    last = workers.last_line(work / LOSSES)
+    workers.keep_logs(logs, int(last["step"]) if last else 0)
     resume.cut_losses(work / LOSSES, start.step)
     return start
-
-
-def _last_step(work: Path) -> int:
-    line = workers.last_line(work / LOSSES)
-    return int(line["step"]) if line else 0
 
 
 def _tell(parameters: Dict[str, Any], steps: int, start: Start, count: int, hosts: Hosts) -> None:

@@ -198,6 +198,22 @@ def last_line(path: Path) -> Optional[Dict[str, str]]:
     return next(iter(csv.DictReader([lines[0], lines[-1]])), None) if len(lines) > 1 else None
 
 
+def keep_logs(logs: Path, step: int) -> None:
+    """Set the logs of a training that was cut short after `step` apart, for the next part's.
+
+    The rules ask for the whole log of a training. A worker killed before its first word leaves an
+    empty one, which tells nothing and would be taken for a lost one.
+    """
+    for path in logs.glob("*.log"):
+        if ".until_" not in path.name:
+            with path.with_name(f"{path.stem}.until_{step}.log").open("ab") as kept:
+                kept.write(path.read_bytes())
+            path.unlink()
+    for path in logs.glob("*.until_*.log"):
+        if not path.stat().st_size:
+            path.unlink()
+
+
 _ERROR = re.compile(r"^[A-Za-z.]*(Error|Exception)\b")
 
 
