@@ -210,4 +210,4 @@ clean:  ## remove the runs and submissions
 	rm -rf runs submission/*/ submission/*.zip
 distclean: clean  ## remove also what was fetched and installed
 	find material -mindepth 1 -maxdepth 1 -type d ! -name embedded -exec rm -rf {} +
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis

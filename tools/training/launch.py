@@ -17,7 +17,7 @@ from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.shape import LlamaShape
 from tools.settings.resolve import read_finetune, read_resolved
-from tools.training import resume, workers
+from tools.training import graphs, resume, workers
 from tools.training.inputs import check_inputs, count_parameters
 from tools.training.resume import Start
 from tools.training.workers import ALONE, LOSSES, Hosts, run_workers
@@ -71,7 +71,10 @@ def finetune(
     _tell(parameters, steps, start, count, hosts)
     wanted = [steps // checkpoints * k for k in range(1, checkpoints)] + [steps]
     job = _job(native, work, base, records, wanted, start, hosts)
-    seconds = run_workers(job, work, count, hosts, steps)
+    name = graphs.name_of(native, steps, count)
+    graph = graphs.place(name, work, workers.last_line(work / LOSSES) is not None)
+    seconds = run_workers({**job, "graphs": str(graph)}, work, count, hosts, steps)
+    graphs.keep(name, graph)
     for number in range(1, checkpoints + 1):
         check_adapter(_adapter(work, number), shape, lora)
     result = {

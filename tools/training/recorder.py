@@ -30,8 +30,9 @@ class StepRecorder(Callback):
     The loss is the mean over the workers, so each of them has this callback; with path None it
     writes nothing. `first` steps were done before this process began.
 
-    Raises FloatingPointError at the first loss that is NaN or infinite, and where the loss has
-    risen to twice its best (means of 20 steps); what was saved before stays.
+    Raises RuntimeError where the workers' `first` differ, FloatingPointError at the first loss
+    that is NaN or infinite, and where the loss has risen to twice its best (means of 20 steps);
+    what was saved before stays.
     """
 
     def __init__(self, path: Optional[str], first: int = 0, workers: int = 1) -> None:
@@ -48,6 +49,13 @@ class StepRecorder(Callback):
             return loss
         total = ops.AllReduce()(ms.Tensor([loss], ms.float32))
         return float(total.asnumpy()[0]) / self.workers
+
+    def on_train_begin(self, run_context: Any) -> None:
+        if self._mean(float(self.first)) != self.first:
+            raise RuntimeError(
+                f"the hosts go on from different steps, this one from {self.first}: remove the "
+                "newer files of finetune.work/states on the others, or begin anew: RESUME=no"
+            )
 
     def on_train_step_begin(self, run_context: Any) -> None:
         self.started = time.perf_counter()

@@ -33,9 +33,12 @@ def main(job_path: str) -> None:
     # Without it MindSpore 2.9 stays in PyNative mode, where a step takes five times as long.
     build_context(config)
     if config.context.device_target == "CPU":
+        import mindspore
+
         from tools.training import cpu
 
         cpu.register()
+        mindspore.set_context(enable_compile_cache=True, compile_cache_path=job["graphs"])
     from tools.training import packing, recorder, saver  # noqa: F401 - registered
 
     if config.optimizer.type == "LoraPlusAdamW":
