@@ -58,6 +58,7 @@ def test_all_that_a_graph_is_made_of_is_part_of_its_name(keys):
 def test_steps_workers_versions_and_sources_are_too(monkeypatch, tmp_path):
     names = {graphs.name_of(NATIVE, 10, 1), graphs.name_of(NATIVE, 11, 1)}
     names.add(graphs.name_of(NATIVE, 10, 2))
+    names.add(graphs.name_of(NATIVE, 10, 2, host=1))
     with monkeypatch.context() as patch:
         patch.setattr(graphs, "version", lambda package: "other")
         names.add(graphs.name_of(NATIVE, 10, 1))
@@ -66,7 +67,7 @@ def test_steps_workers_versions_and_sources_are_too(monkeypatch, tmp_path):
     names.add(graphs.name_of(NATIVE, 10, 1))
     (tmp_path / "cells.py").write_text("x = 2\n")
     names.add(graphs.name_of(NATIVE, 10, 1))
-    assert len(names) == 6
+    assert len(names) == 7
 
 
 def test_a_graph_is_found_again_by_the_next_training(tmp_path, folder):
@@ -79,6 +80,7 @@ def test_a_graph_is_found_again_by_the_next_training(tmp_path, folder):
     # The training that read it has nothing to keep; a second that made it is late.
     graphs.keep("a", folder / "a")
     graphs.keep("a", made(tmp_path, "late"))
+    assert [path.name for path in folder.iterdir()] == ["a"]
     assert (folder / "a" / "rank_0" / "graph.mindir").read_text() == "graph"
 
 

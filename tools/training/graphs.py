@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from importlib.metadata import version
@@ -23,19 +24,20 @@ KEPT = 8
 _OUTSIDE = ("output_dir", "load_checkpoint", "train_dataset_task", "callbacks", "tensorboard")
 
 
-def name_of(native: Dict[str, Any], steps: int, workers: int) -> str:
+def name_of(native: Dict[str, Any], steps: int, workers: int, host: int = 0) -> str:
     """Name the graph of a training: sha256 over all it is made of, hex.
 
     native    MindFormers' config; what tells of places and of reading is left out
     steps     in all: the schedule of the learning rate is compiled in
     workers   of all hosts
+    host      which of them this is: each keeps the graphs of its own workers
     """
     inside = {key: value for key, value in native.items() if key not in _OUTSIDE}
     inside["train_dataset"] = {"batch_size": native["train_dataset"]["batch_size"]}
     parts = {
         "config": inside,
         "steps": steps,
-        "workers": workers,
+        "workers": [workers, host],
         "versions": [version("mindspore"), version("mindformers"), sys.version],
         "sources": [path.read_text("utf-8") for path in sorted(_SOURCES.rglob("*.py"))],
     }
@@ -66,14 +68,14 @@ def keep(name: str, made: Path) -> None:
     """
     if made.parent == FOLDER or not made.is_dir():
         return
+    partial = FOLDER / f"{name}.{os.getpid()}"
     try:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(made, FOLDER / f"{name}.partial", dirs_exist_ok=True)
-        (FOLDER / f"{name}.partial").rename(FOLDER / name)
+        shutil.copytree(made, partial)
+        partial.rename(FOLDER / name)
         for old in _by_use()[KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
     except OSError:
-        return
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _by_use() -> List[Path]:

@@ -71,7 +71,7 @@ def finetune(
     _tell(parameters, steps, start, count, hosts)
     wanted = [steps // checkpoints * k for k in range(1, checkpoints)] + [steps]
     job = _job(native, work, base, records, wanted, start, hosts)
-    name = graphs.name_of(native, steps, count)
+    name = graphs.name_of(native, steps, count, hosts.rank)
     graph = graphs.place(name, work, workers.last_line(work / LOSSES) is not None)
     seconds = run_workers({**job, "graphs": str(graph)}, work, count, hosts, steps)
     graphs.keep(name, graph)
