@@ -10,10 +10,14 @@ from typing import Any, Dict, List
 
 import mindspore as ms
 from mindformers.core.lr import LearningRateWiseLayer
-from mindformers.core.optim.adamw import AdamW
 from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
 from mindspore import ops
 from mindspore.nn.learning_rate_schedule import LearningRateSchedule
+
+if ms.get_context("device_target") == "CPU":
+    from tools.training.cpu.optimizer import FusedAdamW as AdamW
+else:
+    from mindformers.core.optim.adamw import AdamW
 
 OUT_MATRIX = "mindpet_delta_lora_b"
 
