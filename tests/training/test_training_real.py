@@ -18,6 +18,7 @@ import yaml
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.shape import LlamaShape
 from tools.settings.resolve import read_finetune
+from tools.training import graphs
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -157,6 +158,23 @@ def test_two_workers_are_one_with_the_same_batch(inputs, tmp_path):
     assert found[1][0][-1] < found[1][0][0] - 1e-3
     for name in found[1][1].names():
         assert np.allclose(found[1][1].read(name), found[2][1].read(name), atol=1e-4)
+
+
+def test_a_graph_is_read_back_and_a_damaged_one_is_compiled_anew(inputs, whole, tmp_path):
+    native = read_finetune(whole / "finetune-as-run.yaml")
+    name = graphs.name_of(native, 24, 1)
+    files = [path for path in (graphs.FOLDER / name).rglob("*.mindir") if path.is_file()]
+    assert files
+    words = command(inputs, tmp_path, workers=1, batch=4)
+    for damaged in (False, True):
+        if damaged:
+            for path in files:
+                os.truncate(path, path.stat().st_size // 2)
+        train(words)
+        log = (tmp_path / "finetune" / "logs" / "worker_0.log").read_text(errors="replace")
+        assert ("Use the compilation cache" in log) is not damaged
+        for one, other in zip(losses(tmp_path / "finetune"), losses(whole)):
+            assert abs(one["loss"] - other["loss"]) < 1e-5
 
 
 def is_alive(pid):

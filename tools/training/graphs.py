@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Dict, List
@@ -52,7 +53,8 @@ def place(name: str, work: Path, started: bool) -> Path:
     """
     kept = FOLDER / name
     if kept.is_dir():
-        kept.touch()
+        with suppress(OSError):  # another user's: read, but not marked as used
+            kept.touch()
         return kept
     own = work / "graphs"
     if not started:
