@@ -3,7 +3,7 @@
 Runs in the reference environment (torch, transformers, peft, gguf), not in the project's:
 
     python benchmarks/peft_reference.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf --rows rows.npz \
-        --rank 8 --steps 8 --output peft.json
+        --output peft.json
 
 rows.npz holds `input_ids` and `labels`, (steps, batch, length + 1), as the project feeds them: the
 model shifts. Each step is what MindFormers' cell does: loss, gradients, their clipping to norm 1,

@@ -56,8 +56,9 @@ def run() -> None:
         ]
 
     workers._command = of_this_file
-    graphs.FOLDER = Path(tempfile.mkdtemp()) / "graphs"
-    main()
+    with tempfile.TemporaryDirectory() as folder:
+        graphs.FOLDER = Path(folder)
+        main()
 
 
 if __name__ == "__main__":

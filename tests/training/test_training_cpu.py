@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -139,17 +136,9 @@ np.savez(sys.argv[1], **made)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, run_alone):
     folder = tmp_path_factory.mktemp("cells")
-    (folder / "script.py").write_text(_SCRIPT)
-    done = subprocess.run(
-        [sys.executable, "script.py", "made.npz"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    run_alone(folder, _SCRIPT, "made.npz")
     return dict(np.load(folder / "made.npz"))
 
 

@@ -6,9 +6,6 @@ MindSpore runs in a process of its own, since its mode is global.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -71,18 +68,9 @@ json.dump(found, open(sys.argv[1], "w"))
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(tmp_path_factory, run_alone):
     folder = tmp_path_factory.mktemp("lora_plus")
-    # MindSpore compiles what it can read again: a file.
-    (folder / "script.py").write_text(_SCRIPT)
-    done = subprocess.run(
-        [sys.executable, "script.py", "found.json"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_alone(folder, _SCRIPT, "found.json")
     return json.loads((folder / "found.json").read_text())
 
 

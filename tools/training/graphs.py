@@ -63,7 +63,7 @@ def place(name: str, work: Path, started: bool) -> Path:
 
 
 def keep(name: str, made: Path) -> None:
-    """Move a graph to its place, and remove those that were used longest ago over `KEPT`.
+    """Copy a graph to its place, and remove those that were used longest ago over `KEPT`.
 
     Another training may have been quicker: then there is nothing to do. A graph that cannot be
     kept costs the next training a minute and is no reason to fail this one.

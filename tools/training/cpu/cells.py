@@ -23,7 +23,6 @@ class ScaledToUnit(nn.Cell):
         self.eps = eps
         self.mul = ops.Mul()
         self.mean = ops.ReduceMean(keep_dims=True)
-        self.sum = ops.ReduceSum(keep_dims=True)
         self.rsqrt = ops.Rsqrt()
         self.outer = ops.MatMul()
         self.inner = ops.MatMul(transpose_a=True)
