@@ -11,6 +11,7 @@ import yaml
 
 from tools.files.hashing import content_of
 from tools.scoring.scores import score_run
+from tools.training.losses import HEADER
 
 ROOT = Path(__file__).resolve().parents[2]
 TEAM = "队_1-a"
@@ -87,8 +88,8 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
     counts = {"trained": 4096, "total": 180_000, "denominator": 180_000}
     parameters = write(run / "finetune/parameters.json", counts)
     write(run / "finetune/run.json", {"steps": 10, "seed": 42, "workers": 2})
-    steps = [f"{n},{4 - n / 5:.6f},{0.001 / n:.9f},0.25\n" for n in range(1, 11)]
-    write(run / "finetune/loss.csv", "step,loss,learning_rate,seconds\n" + "".join(steps))
+    steps = [f"{n},{4 - n / 5:.6f},{0.001 / n:.9f},{0.016 / n:.9f},0.25\n" for n in range(1, 11)]
+    write(run / "finetune/loss.csv", HEADER + "".join(steps))
     write(run / "finetune/adapters/steps.json", {"steps": [2, 4, 6, 8, 10]})
     for rank in range(2):
         # A real log names the machine's folders: it must be taken as it is.

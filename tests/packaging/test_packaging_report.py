@@ -11,8 +11,9 @@ from packaging_run import fill_run, write
 
 from tools.files.errors import UserError
 from tools.packaging import sentences
-from tools.packaging.facts import gather, read_losses
+from tools.packaging.facts import gather
 from tools.packaging.report import render_html, render_markdown, write_report
+from tools.training.losses import HEADER
 
 FILES = {"report.md", "report.html", "loss.png", "accuracy.png", "checkpoints.png"}
 
@@ -130,7 +131,11 @@ def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:
         ("evaluate/best.json", '{"checkpoint": 9}', "checkpoint 9 was not evaluated"),
         ("evaluate/best.json", '{"checkpoint": "3"}', "is not a whole number"),
         ("finetune/loss.csv", "step,loss\n", "holds no step"),
-        ("finetune/loss.csv", "step,loss,learning_rate,seconds\n1,nan,0,0\n", "not a row"),
+        (
+            "finetune/loss.csv",
+            HEADER + "1,nan,0,0,0\n",
+            "not a row",
+        ),
         ("finetune/parameters.json", "{}", "is not a whole number"),
         ("stages/convert.json", "{}", "is not a number"),
         ("evaluate/3/math.jsonl", "{\n", "not a JSON object"),
@@ -146,15 +151,6 @@ def test_a_run_that_is_not_whole(run: Path, name: str, content: str, what: str) 
         write_report(run, run / "report")
     assert str(caught.value.where).startswith(str(run / name))
     assert (run / "report/report.md").read_bytes() == before
-
-
-def test_losses(tmp_path: Path) -> None:
-    path = write(
-        tmp_path / "loss.csv", "step,loss,learning_rate,seconds\n1,2.5,1e-3,0.5\n2,x,0,0\n"
-    )
-    with pytest.raises(UserError) as caught:
-        read_losses(path)
-    assert str(caught.value.where) == f"{path}:3"
 
 
 def test_a_template_with_a_fault(finished: Dict[str, Path], tmp_path: Path) -> None:

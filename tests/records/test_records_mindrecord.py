@@ -54,6 +54,7 @@ def test_round_trip_in_order_over_several_batches(
     assert summary["longest"] == max(examples.sizes) == summary["lengths"]["all"]["max"]
     assert summary["tokens"] == sum(kept.sizes)
     assert summary["answer_tokens"] == sum(kept.answers)
+    assert summary["most_labels"] == max(kept.answers)
     assert summary["used"] == round(sum(kept.sizes) / (count * (length + 1)), 6)
     assert summary["lengths"]["all"]["count"] == len(rows)
     assert summary["over"]["all"] == round((len(rows) - count) / len(rows), 6)
@@ -120,6 +121,7 @@ def test_packed_rows_hold_every_example_once(rows, rows_file, sentencepiece_file
     tokens = sum(map(int, examples.sizes))
     assert summary["tokens"] == tokens
     assert summary["used"] == round(tokens / (summary["rows"] * 501), 6)
+    assert summary["most_labels"] == (read(output)[1] != IGNORED).sum(1).max()
 
 
 def test_packing_needs_an_end_that_stands_at_the_end_only(rows_file, smollm2_file, tmp_path):

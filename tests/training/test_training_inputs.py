@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tools.llama.lora import LoraConfig
 from tools.llama.shape import LlamaShape
-from tools.training.inputs import count_parameters
+from tools.training.inputs import count_parameters, labels_per_row
 
 SHAPE = LlamaShape(2, 8, 8, 2, 1, 8, 10000.0, 1e-5, 1, 2, 2)
 
@@ -23,3 +25,13 @@ def test_count_parameters(tied, denominator):
         "denominator": denominator or total,
         "by_module": by_module,
     }
+
+
+@pytest.mark.parametrize(
+    "summary, expected",
+    [({"most_labels": 92}, 96), ({"most_labels": 96}, 96), ({"most_labels": 250}, 252),
+     ({"most_labels": 1}, 16), ({}, 252)],
+)  # fmt: skip
+def test_labels_per_row(tmp_path, summary, expected):
+    (tmp_path / "x.mindrecord.json").write_text(json.dumps(summary))
+    assert labels_per_row(tmp_path / "x.mindrecord", 252) == expected

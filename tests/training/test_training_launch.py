@@ -20,6 +20,7 @@ from tools.llama.shape import LlamaShape
 from tools.settings.resolve import PACKED_ARCH, read_finetune
 from tools.training import launch
 from tools.training.launch import finetune
+from tools.training.losses import HEADER
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SHAPE = LlamaShape(1, 8, 8, 2, 1, 8, 10000.0, 1e-5, 1, 2, 2)
@@ -88,9 +89,9 @@ def workers(monkeypatch):
         assert first == saver["first"]
         with Path(job["recorder"]["path"]).open("a") as losses:
             if not first:
-                losses.write("step,loss\n")
+                losses.write(HEADER)
             for step in range(first + 1, steps + 1):
-                losses.write(f"{step},1\n")
+                losses.write(f"{step},1,0,0,1\n")
                 if step in saver["steps"]:
                     save(Path(saver["adapters"]) / f"{saver['steps'].index(step) + 1}.ckpt", step)
         (work / "logs" / "worker_0.log").write_text("all of it\n")
@@ -123,6 +124,7 @@ def test_a_whole_training(run, workers, capsys):
         "finetune-as-run.yaml",
         "logs/worker_0.log",
         "loss.csv",
+        "loss.png",
         "parameters.json",
         "run.json",
     }
@@ -184,9 +186,10 @@ def cut_short(run, monkeypatch, at, states):
     """A training killed after step `at`, states of some steps saved."""
 
     def killed(job, work, *_):
-        lines = [f"{step},1\n" for step in range(job["recorder"]["first"] + 1, at + 1)]
+        first = job["recorder"]["first"]
+        lines = [f"{step},1,0,0,1\n" for step in range(first + 1, at + 1)]
         with (work / "loss.csv").open("a") as losses:
-            losses.write("".join(["step,loss\n"] * (not job["recorder"]["first"]) + lines))
+            losses.write("".join([HEADER] * (not first) + lines))
         for step in states:
             save_state(work / "states" / f"{step}.ckpt", step)
         for number, step in enumerate(job["saver"]["steps"], 1):

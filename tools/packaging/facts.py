@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
@@ -18,17 +16,9 @@ from tools.scoring.contest import is_eligible
 from tools.scoring.rows import read_predictions
 from tools.scoring.scores import read_scores
 from tools.settings.contest import Contest, ReadingScore, read_contest
+from tools.training.losses import Step, read_losses
 
 EXAMPLES = 5
-
-
-class Step(NamedTuple):
-    """A line of loss.csv; seconds is the wall time of the step."""
-
-    step: int
-    loss: float
-    learning_rate: float
-    seconds: float
 
 
 class Checkpoint(NamedTuple):
@@ -125,27 +115,6 @@ def gather(run: Path) -> Facts:
         stages=_stages(run),
         hashes=_hashes(run, best, chosen),
     )
-
-
-def read_losses(path: Path) -> List[Step]:
-    """Read loss.csv (step,loss,learning_rate,seconds); UserError with file:line, and if empty."""
-    steps = []
-    with path.open(encoding="utf-8", newline="") as handle:
-        try:
-            for row in csv.DictReader(handle):
-                step = Step(
-                    int(row["step"]), *(float(row[name]) for name in Step._fields if name != "step")
-                )
-                if not all(map(math.isfinite, step)):
-                    raise ValueError
-                steps.append(step)
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            where = f"{path}:{len(steps) + 2}"
-            what = f"not a row of {','.join(Step._fields)}"
-            raise UserError(what, where, "fine-tune again (make finetune)") from error
-    if not steps:
-        raise UserError("holds no step", path, "fine-tune again (make finetune)")
-    return steps
 
 
 def _checkpoints(run: Path) -> List[Checkpoint]:

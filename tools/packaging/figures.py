@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from tools.files.atomic import atomic_path
-from tools.packaging.facts import Checkpoint, Facts, Step
+from tools.packaging.facts import Checkpoint, Facts
+from tools.training.losses import draw_losses
 
 # Blue and orange keep apart for every kind of colour vision (Okabe and Ito).
 _BEFORE, _AFTER, _THIRD = "#9aa5b1", "#0072b2", "#d55e00"
@@ -14,7 +15,7 @@ _BEFORE, _AFTER, _THIRD = "#9aa5b1", "#0072b2", "#d55e00"
 
 def draw_figures(facts: Facts, folder: Path) -> None:
     """Write loss.png, accuracy.png and checkpoints.png into `folder`."""
-    _loss(facts.steps, folder / "loss.png")
+    draw_losses(facts.steps, folder / "loss.png")
     _accuracy(facts, folder / "accuracy.png")
     _checkpoints(facts, facts.checkpoints, folder / "checkpoints.png")
 
@@ -30,22 +31,6 @@ def _save(figure: Any, path: Path) -> None:
     with atomic_path(path) as temporary:
         # The version of the library in the file would change its bytes.
         figure.savefig(temporary, format="png", metadata={"Software": None})
-
-
-def _loss(steps: List[Step], path: Path) -> None:
-    figure = _figure(3.4)
-    axes = figure.subplots()
-    numbers = [step.step for step in steps]
-    axes.plot(numbers, [step.loss for step in steps], color=_AFTER, linewidth=1.4)
-    axes.set(xlabel="step", title="Training loss and learning rate")
-    axes.set_ylabel("loss", color=_AFTER)
-    axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.25)
-    rate = axes.twinx()
-    rate.plot(numbers, [s.learning_rate for s in steps], color=_THIRD, linewidth=1, linestyle="--")
-    rate.set_ylabel("learning rate", color=_THIRD)
-    rate.set_ylim(bottom=0)
-    _save(figure, path)
 
 
 def _accuracy(facts: Facts, path: Path) -> None:

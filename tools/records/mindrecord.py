@@ -51,7 +51,7 @@ class _Tally:
 
     def __init__(self, room: int) -> None:
         self.rows = self.examples = self.left_out = self.tokens = self.answer_tokens = 0
-        self.longest = 0
+        self.longest = self.most_labels = 0
         self.lengths = Lengths(room)
 
     def add(self, encoded: Encoded) -> None:
@@ -63,6 +63,12 @@ class _Tally:
         self.longest = max(self.longest, int(encoded.sizes.max(initial=0)))
         for index in np.unique(encoded.kinds):
             self.lengths.add(KINDS[index], encoded.sizes[encoded.kinds == index])
+
+    def place(self, examples: Examples, rows: np.ndarray) -> None:
+        if len(rows):
+            self.rows += int(rows[-1]) + 1
+            labels = np.bincount(rows, weights=examples.answers)
+            self.most_labels = max(self.most_labels, int(labels.max()))
 
 
 def write_records(
@@ -76,7 +82,8 @@ def write_records(
     existence means the rest is there. The same input gives the same bytes on any machine.
 
     In the summary, `rows` are those of OUTPUT, `examples` the rows of the corpus in them, `used`
-    the share of positions that hold a token; `lengths` and `over` are those of `lengths.Lengths`.
+    the share of positions that hold a token, `most_labels` the labels of the row that has most of
+    them; `lengths` and `over` are those of `lengths.Lengths`.
 
     Raises UserError for bad rows, a tokenizer of another kind or without EOS and pad ids, and
     where no row fits. A script that calls this needs `if __name__ == "__main__"`, since a long
@@ -104,7 +111,7 @@ def write_records(
             with RecordWriter(record, output, settings.seq_length, ids.pad) as writer:
                 for part, places in _placed(examples, settings):
                     writer.write(part, places)
-                    tally.rows += int(places[-1]) + 1 if len(places) else 0
+                    tally.place(part, places)
                 if not tally.rows:
                     raise _nothing(rows, tally, settings)
         summary = _summary(rows, tokenizer, opened, ids, settings, tally)
@@ -180,7 +187,7 @@ def _summary(
     settings: RecordSettings,
     tally: _Tally,
 ) -> Dict[str, Any]:
-    counts = ("rows", "examples", "left_out", "tokens", "answer_tokens", "longest")
+    counts = ("rows", "examples", "left_out", "tokens", "answer_tokens", "longest", "most_labels")
     return {
         "source": Path(rows).name,
         **{name: getattr(tally, name) for name in counts},

@@ -12,6 +12,8 @@ from tools.llama.lora import LoraConfig, adapter_parameters, count
 from tools.llama.shape import LlamaShape
 from tools.settings.resolve import PACKED_ARCH, PLAIN_ARCH, read_resolved
 
+_LABELS_TOGETHER = 16
+
 
 def count_parameters(
     shape: LlamaShape, lora: LoraConfig, tied: bool, denominator: Optional[int]
@@ -71,6 +73,16 @@ def check_inputs(
             "take more rows, a smaller batch or fewer workers",
         )
     return steps
+
+
+def labels_per_row(records: Path, length: int) -> int:
+    """Give the labels that a row of `records` has at most, rounded up, at most `length`.
+
+    Rounded, so that a few rows more or less leave a compiled graph as it is.
+    """
+    summary = read_resolved(records.with_name(records.name + ".json"), [])
+    most = summary.get("most_labels", length)
+    return min(-(-most // _LABELS_TOGETHER) * _LABELS_TOGETHER, length)
 
 
 def _check_packing(arch: str, config: Path, packed: bool, records: Path) -> None:

@@ -18,7 +18,8 @@ from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.shape import LlamaShape
 from tools.settings.resolve import read_finetune, read_resolved
 from tools.training import graphs, resume, workers
-from tools.training.inputs import check_inputs, count_parameters
+from tools.training.inputs import check_inputs, count_parameters, labels_per_row
+from tools.training.losses import draw_losses, read_losses
 from tools.training.resume import Start
 from tools.training.workers import ALONE, LOSSES, Hosts, run_workers
 
@@ -43,7 +44,7 @@ def finetune(
     base         checkpoint of the base weights
     records      MindRecord file, its summary beside it (NAME.json)
     output       folder that receives adapters/1.ckpt … N.ckpt, logs/, tensorboard/, loss.csv,
-                 parameters.json and, last, run.json
+                 loss.png, parameters.json and, last, run.json
     checkpoints  how many, at even intervals, the last step's included
     hosts        on each of which this runs; each writes all of `output`
     go_on        from the newest whole state of an earlier training of the same inputs
@@ -60,6 +61,9 @@ def finetune(
     count = native["parallel_config"]["data_parallel"]
     hosts.check(count)
     steps = check_inputs(native, config, base, records, shape, checkpoints)
+    if native["context"]["device_target"] == "CPU":
+        length = native["model"]["model_config"]["seq_length"]
+        native["model"]["model_config"]["labels_per_row"] = labels_per_row(records, length)
     parameters = count_parameters(shape, lora, settings["tied"], settings["denominator"])
     if not parameters["trained"]:
         raise UserError(
@@ -218,6 +222,7 @@ def _finish(
                 # Copied, so that the work can be done again if this is cut short.
                 copy = shutil.copytree if (work / name).is_dir() else shutil.copyfile
                 copy(work / name, folder / name)
+        draw_losses(read_losses(folder / LOSSES), folder / "loss.png")
         write_json(folder / "adapters" / "steps.json", {"steps": wanted})
         write_json(folder / "parameters.json", parameters)
         write_json(folder / "run.json", result)

@@ -13,7 +13,8 @@ import numpy as np
 from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
 from mindspore import Callback, ops
 
-HEADER = "step,loss,learning_rate,out_learning_rate,seconds\n"
+from tools.training.losses import HEADER
+
 # A run diverges where the mean of so many losses is so many times the least such mean before it.
 _WINDOW, _TIMES = 20, 2.0
 

@@ -1,7 +1,7 @@
 """What MindFormers needs on the CPU, registered through its own registry, nothing on disk patched.
 
 Each of these is registered under the name of what it stands for, so that one YAML serves both
-devices: the training step, AdamW, and the models, whose cells are exchanged for `cells`.
+devices: the training step, AdamW, and the models.
 """
 
 from __future__ import annotations
@@ -11,25 +11,9 @@ from mindformers.models.llama import LlamaForCausalLM
 from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
 from mindformers.trainer import utils as trainer_utils
 
-from tools.training.cpu.cells import fit
+from tools.training.cpu.model import CpuLlamaForCausalLM, CpuPackedLlamaForCausalLM
 from tools.training.cpu.step import CpuTrainOneStepCell, wait_for_all
 from tools.training.packing import PackedLlamaForCausalLM
-
-
-class CpuLlamaForCausalLM(LlamaForCausalLM):
-    """LlamaForCausalLM of the cells that suit the CPU."""
-
-    def __init__(self, config) -> None:
-        super().__init__(config=config)
-        fit(self)
-
-
-class CpuPackedLlamaForCausalLM(PackedLlamaForCausalLM):
-    """PackedLlamaForCausalLM of the cells that suit the CPU."""
-
-    def __init__(self, config) -> None:
-        super().__init__(config=config)
-        fit(self)
 
 
 def register() -> None:

@@ -244,6 +244,7 @@ class CrossEntropy(nn.Cell):
 def fit(model: nn.Cell) -> None:
     """Put the cells above in the place of MindFormers' in a LlamaForCausalLM, in this process."""
     inner = model.model
+    names = [(parameter, parameter.name) for parameter in model.get_parameters()]
     inner.casual_mask = MaskOfAllHeads(inner.casual_mask, model.config.num_heads)
     inner.norm_out = RmsNorm(inner.norm_out)
     for layer in inner.layers:
@@ -255,3 +256,5 @@ def fit(model: nn.Cell) -> None:
         attention.tile_kv = RepeatedHeads(attention.n_rep)
         layer.feed_forward.w1.activation = Silu()
     model.loss = CrossEntropy()
+    for parameter, name in names:  # a cell put into another renames what it holds
+        parameter.name = name
