@@ -28,7 +28,7 @@ import yaml
 from tools.cli import Command
 from tools.files.atomic import write_json, write_text
 from tools.records.encoding import Job, encode_rows
-from tools.records.tokenizers import SpecialIds, open_tokenizer
+from tools.records.tokenizers import open_tokenizer, read_model_ids
 from tools.settings.profile import CONFIGS
 from tools.settings.resolve import resolve
 
@@ -111,18 +111,22 @@ def run_tool(folder: Path, jobs: int, *words: object) -> None:
         )
 
 
-def cut(rows: Path, tokenizer: Path, output: Path) -> int:
-    """Write the first rows that hold TOKENS tokens together; give how many tokens they hold."""
-    opened = open_tokenizer(tokenizer)
-    ids = SpecialIds(opened.bos_id, opened.eos_id, opened.eos_id)
+def cut(rows: Path, base: Path, most: int, output: Path) -> int:
+    """Write the first rows that hold TOKENS tokens together; give how many tokens they hold.
+
+    Those of more than `most` tokens are passed over: the records would leave them out.
+    """
+    tokenizer = base / "tokenizer.json"
+    ids = read_model_ids(base / "model.json", open_tokenizer(tokenizer).vocab_size)
     job = Job(rows, tokenizer, ids, "alpaca", 1 << 20, False, False)
     sizes = np.concatenate([block.sizes for block in encode_rows(job, lambda: None)])
-    sums = np.cumsum(sizes)
+    fit = np.flatnonzero(sizes <= most)
+    sums = np.cumsum(sizes[fit])
     count = int(np.searchsorted(sums, TOKENS)) + 1
-    lines = rows.read_text("utf-8").splitlines(keepends=True)
-    if count > len(lines):
+    if count > len(fit):
         raise click.ClickException(f"{rows} holds only {sums[-1]} tokens")
-    write_text(output, "".join(lines[:count]))
+    lines = rows.read_text("utf-8").splitlines(keepends=True)
+    write_text(output, "".join(lines[index] for index in fit[:count]))
     return int(sums[count - 1])
 
 
@@ -146,7 +150,6 @@ def measure(arm: Optional[Arm], seed: int, base: Path, output: Path, most: int, 
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     config, corpus = folder / "config", folder / "corpus"
-    tokenizer = base / "tokenizer.json"
     if not (folder / "prompts" / "math.jsonl").is_file():
         configure(arm, seed, config)
         command = "tools.convert", "math", "--config", config / "corpus.json"
@@ -162,7 +165,7 @@ def measure(arm: Optional[Arm], seed: int, base: Path, output: Path, most: int, 
         run_tool(folder, jobs, *command, "--input", asked, "--output", math_prompts)
     model = base
     if arm is not None:
-        model = trained(folder, base, tokenizer, jobs)
+        model = trained(arm, folder, base, jobs)
     generate: List[object] = ["tools.generate", "--config", config / "evaluation.json"]
     for prompts in ("squad", "math"):
         generate += ["--prompts", folder / "prompts" / f"{prompts}.jsonl"]
@@ -180,20 +183,21 @@ def measure(arm: Optional[Arm], seed: int, base: Path, output: Path, most: int, 
     return folder
 
 
-def trained(folder: Path, base: Path, tokenizer: Path, jobs: int) -> Path:
+def trained(arm: Arm, folder: Path, base: Path, jobs: int) -> Path:
     """Records of TOKENS tokens, the training, the merge; give the merged model's folder."""
     config, records = folder / "config", folder / "records" / "train.mindrecord"
     if not records.is_file():
         some = folder / "corpus" / "train-cut.jsonl"
-        tokens = cut(folder / "corpus" / "train.jsonl", tokenizer, some)
+        tokens = cut(folder / "corpus" / "train.jsonl", base, arm.seq_length + 1, some)
         write_json(folder / "tokens.json", {"tokens": tokens})
         command = "tools.convert", "records", "--config", config / "records.json"
-        more = "--tokenizer", tokenizer, "--model", base / "model.json", "--output", records
+        more: List[object] = ["--tokenizer", base / "tokenizer.json", "--model"]
+        more += [base / "model.json", "--output", records]
         run_tool(folder, jobs, *command, "--input", some, *more)
     checkpoint = base / "model.ckpt"
     if not (folder / "finetune" / "run.json").is_file():
         command = "tools.finetune", "--config", config / "finetune.yaml", "--base", checkpoint
-        more = "--model", config / "model.json", "--records", records, "--checkpoints", 1
+        more = ["--model", config / "model.json", "--records", records, "--checkpoints", 1]
         run_tool(folder, jobs, *command, *more, "--output", folder / "finetune")
     command = "tools.merge", "--base", checkpoint, "--config", config / "finetune.yaml"
     adapters = folder / "finetune" / "adapters"
