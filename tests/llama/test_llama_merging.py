@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from tools.files.errors import UserError
-from tools.llama import merging
+from tools.llama import merging, tensors
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import adapter_parameters
 from tools.llama.merging import merge_all, merge_one, read_config
+from tools.llama.safetensors import SafetensorsFile
+from tools.llama.tensors import TensorFile
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SIZES = {"num_layers": 1, "hidden_size": 8, "intermediate_size": 8, "num_heads": 2}
@@ -53,7 +55,7 @@ def merge(run):
 def test_whole_model_folders(run):
     assert merge(run) == 11
     found = {str(p.relative_to(run / "merged")) for p in (run / "merged").rglob("*") if p.is_file()}
-    names = ("model.ckpt", "model.json", "tokenizer.model")
+    names = ("merge.json", "model.ckpt", "model.json", "tokenizer.model")
     assert found == {f"{index}/{name}" for index in range(1, 12) for name in names}
     for index in (1, 11):
         folder = run / "merged" / str(index)
@@ -68,6 +70,62 @@ def test_again_replaces_all(run):
         (run / "adapters" / f"{index}.ckpt").unlink()
     assert merge(run) == 2
     assert sorted(p.name for p in (run / "merged").iterdir()) == ["1", "2"]
+
+
+def test_what_is_made_of_the_same_is_left_as_it_is(run):
+    merge(run)
+    folders = {path.name: path.stat() for path in (run / "merged").iterdir()}
+    adapter = run / "adapters" / "2.ckpt"
+    adapter.write_bytes((run / "adapters" / "3.ckpt").read_bytes())
+    (run / "merged" / "4" / "merge.json").write_text("{")
+    assert merge(run) == 11
+    again = {path.name: path.stat() for path in (run / "merged").iterdir()}
+    changed = [name for name in folders if folders[name].st_ino != again[name].st_ino]
+    assert sorted(changed) == ["2", "4"]
+    two, three = ((run / "merged" / name / "model.ckpt").read_bytes() for name in "23")
+    assert two == three
+    # Another base, another scaling: all of them.
+    (run / "base" / "model.ckpt").touch()
+    merge(run)
+    third = {path.name: path.stat() for path in (run / "merged").iterdir()}
+    assert all(third[name].st_ino != again[name].st_ino for name in again)
+
+
+def test_the_base_is_read_once(run, monkeypatch):
+    read = []
+    rows = TensorFile.read_rows
+
+    def count(self, name, start, stop):
+        read.append((self.path.parent.name, name, start))
+        return rows(self, name, start, stop)
+
+    monkeypatch.setattr(TensorFile, "read_rows", count)
+    monkeypatch.setattr(tensors, "BLOCK", 64)  # two rows of a square matrix
+    merge(run)
+    from_base = [item for item in read if item[0] == "base"]
+    # Seven matrices of eight rows, two of four, three norms.
+    assert len(from_base) == len(set(from_base)) == 7 * 4 + 2 * 2 + 3
+    merged = Checkpoint(run / "merged" / "3" / "model.ckpt")
+    assert (merged.read("model.layers.0.attention.wq.weight") == 2 * 8 * 9).all()
+
+
+def test_between_formats(run):
+    base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
+    adapter = run / "adapters" / "2.ckpt"
+    merge_one(base, adapter, config, run / "merged.ckpt")
+    merge_one(base, adapter, config, run / "merged.safetensors")
+    one, other = Checkpoint(run / "merged.ckpt"), SafetensorsFile(run / "merged.safetensors")
+    assert one.names() == other.names()
+    for name in one.names():
+        assert np.array_equal(one.read(name), other.read(name))
+    # A base of the other format gives the same.
+    nothing = [
+        (name, np.zeros(dims), "Float32")
+        for name, dims in adapter_parameters(*read_config(config)).items()
+    ]
+    write_checkpoint(run / "zero.ckpt", nothing)
+    merge_one(run / "merged.safetensors", run / "zero.ckpt", config, run / "again.ckpt")
+    assert (run / "again.ckpt").read_bytes() == (run / "merged.ckpt").read_bytes()
 
 
 def test_one_bad_adapter_leaves_nothing(run):
@@ -87,7 +145,7 @@ def test_no_adapters(run):
 
 def test_too_little_disk(run, monkeypatch):
     def refuse(folder, needed):
-        assert needed == 11 * (run / "base" / "model.ckpt").stat().st_size
+        assert folder == run and needed == 11 * 4 * read_config(run / "finetune.yaml")[0].count()
         raise UserError("needs more")
 
     monkeypatch.setattr(merging, "require_space", refuse)
