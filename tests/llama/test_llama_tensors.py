@@ -54,7 +54,7 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path):
 @given(st.floats(width=32, allow_infinity=False))
 def test_bfloat16_is_the_nearest(value):
     number = np.float32(value)
-    found = widen(cast(number, "BFloat16"), "BFloat16")
+    (found,) = widen(cast(np.array([number]), "BFloat16"), "BFloat16")
     assert found.dtype == np.float32 and np.isnan(found) == np.isnan(number)
     if np.isfinite(found) and np.isfinite(number):
         bits = found.view(np.uint32)
