@@ -16,12 +16,11 @@ from tools.files.errors import UserError
 from tools.files.hashing import content_of
 from tools.files.progress import progress
 from tools.files.space import require_space
-from tools.llama.checkpoint import CheckpointWriter
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.names import LORA_A, LORA_B, lora_part
-from tools.llama.safetensors import SafetensorsWriter
 from tools.llama.shape import LlamaShape
 from tools.llama.tensors import Entry, Tensors, cast, open_tensors, widen
+from tools.llama.writing import open_writer
 from tools.settings.resolve import read_finetune
 
 DONE = "merge.json"
@@ -104,11 +103,7 @@ def merge_into(
     """
     entries = base_entries(base, shape)
     with contextlib.ExitStack() as stack:
-        writers = []
-        for path in outputs:
-            handle = stack.enter_context(path.open("wb", buffering=0))
-            kind = SafetensorsWriter if path.suffix == ".safetensors" else CheckpointWriter
-            writers.append(kind(handle, entries))
+        writers = [stack.enter_context(open_writer(path, entries)) for path in outputs]
         total = sum(entry.nbytes for entry in entries) * len(outputs)
         bar = stack.enter_context(progress("merge", total, unit="bytes"))
         for entry in entries:
@@ -119,8 +114,6 @@ def merge_into(
                 for adapter, pair, writer in zip(adapters, pairs, writers):
                     writer.write(rows if pair is None else adapter.add(rows, start, pair, entry))
                     bar.advance(rows.nbytes)
-        for writer in writers:
-            writer.end()
 
 
 def merge_one(base: Path, adapter: Path, config: Path, output: Path) -> None:
