@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +169,78 @@ def test_config_without_lora(run):
     (run / "finetune.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(UserError, match="pet_config is not a LoRA config"):
         merge(run)
+
+
+def everything(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other shape", "no checkpoint", "base"])
+def test_what_was_there_is_untouched_by_a_failure(run, damage):
+    merge(run)
+    one = run / "5.ckpt"
+    base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
+    adapter = run / "adapters" / "5.ckpt"
+    merge_one(base, adapter, config, one)
+    before = {**everything(run / "merged"), "one": one.read_bytes()}
+    path = base if damage == "base" else adapter
+    if damage == "other shape":
+        tensors = [(f"{m}.mindpet_delta_lora_a", np.ones((3, 8)), "Float32") for m in ("x", "y")]
+        write_checkpoint(path, tensors)
+    elif damage == "no checkpoint":
+        path.write_text("text")
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError):
+        merge(run)
+    with pytest.raises(UserError):
+        merge_one(base, adapter, config, one)
+    assert {**everything(run / "merged"), "one": one.read_bytes()} == before
+    assert not list(run.rglob("*partial*"))
+
+
+def test_killed_and_begun_again(run):
+    """SIGKILL in the middle of writing: no output, and the next one sweeps up and makes it."""
+    config = yaml.safe_load((run / "finetune.yaml").read_text())
+    sizes = {"hidden_size": 1024, "intermediate_size": 4096, "vocab_size": 9000}
+    config["model"]["model_config"].update(sizes)
+    (run / "finetune.yaml").write_text(yaml.safe_dump(config))
+    shape, lora = read_config(run / "finetune.yaml")
+    base, adapter, output = run / "base" / "large.ckpt", run / "one.ckpt", run / "out" / "m.ckpt"
+    zeros = ((name, np.zeros(dims), "Float32") for name, dims in shape.parameters().items())
+    write_checkpoint(base, zeros)
+    ones = ((n, np.ones(dims), "Float32") for n, dims in adapter_parameters(shape, lora).items())
+    write_checkpoint(adapter, ones)
+    command = [sys.executable, "-m", "tools.merge", "--base", base, "--adapter", adapter]
+    command += ["--config", run / "finetune.yaml", "--output", output]
+    process = subprocess.Popen([str(word) for word in command], stderr=subprocess.DEVNULL)
+    while not any(p.stat().st_size > 1 << 20 for p in run.glob("out/.*/m.ckpt")):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert not output.exists() and list((run / "out").iterdir())
+    assert subprocess.run([str(word) for word in command], capture_output=True).returncode == 0
+    assert list((run / "out").iterdir()) == [output]
+    assert (Checkpoint(output).read("model.layers.0.attention.wq.weight") == 16).all()
+
+
+_STRICTLY = """
+import json, sys
+import mindspore as ms
+from mindformers.models.llama import LlamaConfig, LlamaForCausalLM
+model = LlamaForCausalLM(LlamaConfig(**json.loads(sys.argv[2])))
+parameters = ms.load_checkpoint(sys.argv[1])
+missing, extra = ms.load_param_into_net(model, parameters, strict_load=True)
+assert not missing and not extra, (missing, extra)
+"""
+
+
+@pytest.mark.slow
+def test_mindspore_loads_it_strictly(run):
+    merge(run)
+    config = yaml.safe_load((run / "finetune.yaml").read_text())["model"]["model_config"]
+    values = {key: value for key, value in config.items() if key not in ("type", "pet_config")}
+    path = run / "merged" / "2" / "model.ckpt"
+    command = [sys.executable, "-c", _STRICTLY, str(path), json.dumps(values)]
+    done = subprocess.run(command, cwd=run, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
+from tools.llama.lora import adapter_parameters
+from tools.llama.merging import merge_one
+from tools.llama.names import LORA_A, LORA_B
 from tools.llama.shards import Layout, Shards, open_shards, read_strategy
 
 # devices, tensor map as MindSpore writes it, optimiser's step and size
@@ -132,6 +135,28 @@ def pair(tmp_path):
     layouts = {"w": ((1, 2), (0, -1), 0, 0)}
     cut(tmp_path, {"w": np.arange(12, dtype=np.float32).reshape(4, 3)}, layouts)
     return tmp_path, strategy(tmp_path / "strategy.ckpt", layouts)
+
+
+def test_a_merge_of_shards(tmp_path):
+    """Base and adapter cut over two ranks of a model-parallel training: as if never cut."""
+    model, config = made.write_model(tmp_path / "model"), made.write_config(tmp_path / "f.yaml")
+    adapter = made.write_adapter(tmp_path / "adapter.ckpt")
+    merge_one(model / "model.ckpt", adapter, config, tmp_path / "whole.ckpt")
+    shapes = {**made.SHAPE.parameters(), **adapter_parameters(made.SHAPE, made.LORA)}
+    layouts = {}
+    for name, dims in shapes.items():
+        # As MindFormers cuts: rows of wq, wv, columns of w2; the norms and A are whole.
+        by_rows = name.endswith(("wq.weight", "wv.weight", "wq" + LORA_B, "wv" + LORA_B))
+        by_columns = name.endswith(("w2.weight", "w2" + LORA_A))
+        cuts = (-1,) if len(dims) == 1 else (0, -1) if by_rows else (-1, 0 if by_columns else -1)
+        layouts[name] = ((1, 2), cuts, 0, 0)
+    cut(tmp_path, {name: array for name, array, _ in made.tensors(shapes)}, layouts)
+    path = strategy(tmp_path / "strategy.ckpt", layouts)
+    shards = tmp_path / "rank_{rank}" / "x.ckpt"
+    merge_one(shards, shards, config, tmp_path / "joined.ckpt", [path])
+    assert (tmp_path / "joined.ckpt").read_bytes() == (tmp_path / "whole.ckpt").read_bytes()
+    with pytest.raises(UserError, match="--strategy FILE"):
+        merge_one(shards, adapter, config, tmp_path / "again.ckpt")
 
 
 def test_a_missing_shard(pair):

@@ -19,6 +19,7 @@ from tools.files.space import require_space
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.shape import LlamaShape
+from tools.llama.shards import open_whole
 from tools.llama.tensors import Entry, Tensors, cast, open_tensors, widen
 from tools.llama.writing import open_writer
 from tools.settings.resolve import read_finetune
@@ -116,14 +117,27 @@ def merge_into(
                     bar.advance(rows.nbytes)
 
 
-def merge_one(base: Path, adapter: Path, config: Path, output: Path) -> None:
-    """Merge one adapter into `output`, a checkpoint file, whole or not at all."""
-    merge(base, adapter, output, *read_config(config))
+def merge_one(
+    base: Path, adapter: Path, config: Path, output: Path, strategies: Sequence[Path] = ()
+) -> None:
+    """Merge one adapter into `output`, a checkpoint file, whole or not at all.
+
+    base, adapter   either may be the path of shards with {rank} in it, cut as `strategies` say
+    """
+    merge(base, adapter, output, *read_config(config), strategies)
 
 
-def merge(base: Path, adapter: Path, output: Path, shape: LlamaShape, lora: LoraConfig) -> None:
+def merge(
+    base: Path,
+    adapter: Path,
+    output: Path,
+    shape: LlamaShape,
+    lora: LoraConfig,
+    strategies: Sequence[Path] = (),
+) -> None:
     """Write base + scaling · B · A to `output`, names as in the base, whole or not at all."""
-    opened, checked = open_tensors(base), Adapter(open_tensors(adapter), shape, lora)
+    opened = open_whole(base, strategies)
+    checked = Adapter(open_whole(adapter, strategies), shape, lora)
     output.parent.mkdir(parents=True, exist_ok=True)
     require_space(output.parent, _size(opened, shape))
     with atomic_path(output) as temporary:

@@ -190,6 +190,15 @@ def _shard(template: str, rank: int) -> Path:
     return path
 
 
+def open_whole(path: Path, strategies: Sequence[Path] = ()) -> Tensors:
+    """Open a checkpoint, or the shards of one where {rank} stands in its path."""
+    if RANK not in str(path):
+        return open_tensors(path)
+    if not strategies:
+        raise UserError("shards need their strategy files", path, "name them: --strategy FILE")
+    return open_shards(str(path), strategies)
+
+
 def open_shards(template: str, strategies: Sequence[Path]) -> Shards:
     """Open the shards at `template`, whose strategy files are these.
 
