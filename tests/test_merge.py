@@ -69,7 +69,7 @@ def test_either_one_or_all(work, chosen):
         ({"config": "nowhere.yaml"}, "1.ckpt", "nowhere.yaml: no such file"),
         ({"config": "base/model.ckpt"}, "1.ckpt", "not valid YAML"),
         ({"config": "base/model.json"}, "1.ckpt", "lacks trainer"),
-        ({"base": "adapters"}, "1.ckpt", "name a file, not a folder"),
+        ({"base": "adapters"}, "1.ckpt", "holds neither model.safetensors nor"),
     ],
 )
 def test_bad_input_is_one_line(work, changed, adapter, fault):

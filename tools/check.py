@@ -1,7 +1,8 @@
-"""Check configs before they are run, corpora before they are learnt from, submissions."""
+"""Check configs, corpora, weights and submissions before they cost anything."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -16,11 +17,20 @@ Example:
 
   python -m tools.check corpus rows.jsonl --styles multiply=schoolbook:4,divide=schoolbook:4
 """
+_WEIGHTS = """
+Example:
+
+  python -m tools.check weights runs/R/base/model.ckpt --profile smollm2-135m
+
+  python -m tools.check weights runs/R/finetune/adapters/5.ckpt
+    --config runs/R/config/finetune.yaml
+"""
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(cls=Group, epilog="Example:\n\npython -m tools.check configs configs")
 def main() -> None:
-    """Check configs before they are run, corpora before they are learnt from, submissions."""
+    """Check configs, corpora, weights and submissions before they cost anything."""
 
 
 @main.command(epilog="Example:\n\npython -m tools.check configs configs/tiny/finetune.yaml")
@@ -64,6 +74,44 @@ def corpus(paths: Tuple[Path, ...], styles: Optional[Dict[str, Any]]) -> None:
     _print(faults, f"{count} rows recomputed")
 
 
+@main.command(epilog=_WEIGHTS)
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--profile", help="Hold it against this profile's base model.")
+@click.option("--model", type=_FILE, help="Against a model.json.")
+@click.option("--config", type=_FILE, help="Against the adapter that this finetune.yaml trains.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def weights(
+    path: Path,
+    profile: Optional[str],
+    model: Optional[Path],
+    config: Optional[Path],
+    as_json: bool,
+) -> None:
+    """Check a checkpoint, a .safetensors file or a folder of these, in one pass.
+
+    Every tensor that is missing, too many, of another shape, or holds NaN or infinity is named;
+    exit code 1 if there is any.
+    """
+    from tools.llama import check
+
+    if sum(value is not None for value in (profile, model, config)) > 1:
+        raise click.UsageError("give one of --profile, --model and --config")
+    wanted = None
+    if profile is not None:
+        wanted = check.shapes_of_profile(profile)
+    elif model is not None:
+        wanted = check.shapes_of_model(model)
+    elif config is not None:
+        wanted = check.shapes_of_adapter(config)
+    report = check.check_weights(path, wanted)
+    if as_json:
+        click.echo(json.dumps(report._asdict()))
+    summary = f"{path}: {report.tensors} tensors, {report.parameters:,} numbers, "
+    summary += ", ".join(report.types)
+    hashes = "".join(f"\n{digest}  {name}" for name, digest in report.hashes.items())
+    _print(report.faults, "" if as_json else summary + hashes)
+
+
 @main.command(epilog="Example:\n\npython -m tools.check submission submission/debias.zip")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 def submission(path: Path) -> None:
@@ -83,7 +131,8 @@ def _print(faults: List[str], good: str) -> None:
     if faults:
         click.echo(f"{len(faults)} fault{'' if len(faults) == 1 else 's'}", err=True)
         click.get_current_context().exit(1)
-    click.echo(good)
+    if good:
+        click.echo(good)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import click
 from tools.cli import Group, Styles, config_option
 from tools.corpus.kinds import KINDS
 from tools.records.prompts import PROBLEM_FRAMES
+from tools.weights import weights
 
 _IN = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OUT = click.Path(dir_okay=False, path_type=Path)
@@ -71,12 +72,6 @@ Example:
 """
 
 
-_WEIGHTS = """
-Example:
-
-  python -m tools.convert weights --config runs/R/config/model.json
-    --material material/smollm2-135m --output runs/R/base/model.ckpt
-"""
 _CONFIG = """
 Example:
 
@@ -310,21 +305,7 @@ def tokenizer(
         click.echo(f"{output}: {vocab_size} pieces from {summary['texts']} texts")
 
 
-@main.command(epilog=_WEIGHTS)
-@click.option("--config", type=_IN, required=True, help="model.json as the profile resolves.")
-@click.option(
-    "--material",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder of the fetched artefacts.",
-)
-@click.option("--output", type=_OUT, required=True, help="Checkpoint; model.json goes beside it.")
-def weights(config: Path, material: Path, output: Path) -> None:
-    """Base weights: GGUF (or a seed) to a MindFormers checkpoint."""
-    from tools.llama.base import convert_weights
-
-    done = convert_weights(config, material, output)
-    click.echo(f"{output}: {done['parameters']:,} parameters from {done['source']}")
+main.add_command(weights)
 
 
 @main.command(epilog=_CONFIG)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Tuple
 
 import click
 
@@ -17,6 +17,9 @@ Example:
 
   python -m tools.merge --base runs/R/base/model.ckpt --adapters runs/R/finetune/adapters
   --config runs/R/config/finetune.yaml --output runs/R/merged
+
+  python -m tools.merge --base base.ckpt --adapter 'checkpoint/rank_{rank}/lora-24_1.ckpt'
+  --strategy strategy/ --config finetune.yaml --output merged.ckpt
 """
 _FILE = click.Path(path_type=Path)
 
@@ -27,16 +30,35 @@ _FILE = click.Path(path_type=Path)
 @click.option("--adapters", type=_FILE, help="Folder of adapters: all are merged.")
 @click.option("--config", required=True, type=_FILE, help="finetune.yaml that trained them.")
 @click.option("--output", required=True, type=_FILE, help="Checkpoint, or folder for --adapters.")
+@click.option(
+    "--strategy",
+    "strategies",
+    type=_FILE,
+    multiple=True,
+    help="Strategy file of shards, or the folder of several; repeatable.",
+)
 def main(
-    base: Path, adapter: Optional[Path], adapters: Optional[Path], config: Path, output: Path
+    base: Path,
+    adapter: Optional[Path],
+    adapters: Optional[Path],
+    config: Path,
+    output: Path,
+    strategies: Tuple[Path, ...],
 ) -> None:
-    """Write W + alpha/rank * B A for every adapted matrix, names as in the base checkpoint."""
+    """Write W + alpha/rank * B A for every adapted matrix, names as in the base checkpoint.
+
+    Base and adapter are MindSpore checkpoints or .safetensors files; an output of that name is one,
+    too. With {rank} in its path, either stands for the shards of all ranks, which are joined as
+    the strategy files of that training say.
+    """
     from tools.llama.merging import merge_all, merge_one
 
     if bool(adapter) == bool(adapters):
         raise click.UsageError("give either --adapter or --adapters")
+    if adapters and strategies:
+        raise click.UsageError("--strategy goes with --adapter")
     if adapter:
-        merge_one(base, adapter, config, output)
+        merge_one(base, adapter, config, output, strategies)
         click.echo(f"{output}: merged")
     else:
         count = merge_all(base, adapters, config, output)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tools.files.errors import UserError
 from tools.llama import checkpoint as module
-from tools.llama.checkpoint import Checkpoint, cast, write_checkpoint
+from tools.llama.checkpoint import Checkpoint, write_checkpoint
+from tools.llama.tensors import cast
 
 DTYPES = {
     "Float16": np.float16,

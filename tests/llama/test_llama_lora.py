@@ -11,7 +11,8 @@ import pytest
 
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
-from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter, count, merge
+from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter, count
+from tools.llama.merging import merge
 from tools.llama.shape import LlamaShape
 from tools.settings.contest import read_contest
 

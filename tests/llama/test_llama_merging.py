@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,12 @@ import pytest
 import yaml
 
 from tools.files.errors import UserError
-from tools.llama import merging
+from tools.llama import merging, tensors
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import adapter_parameters
 from tools.llama.merging import merge_all, merge_one, read_config
+from tools.llama.safetensors import SafetensorsFile
+from tools.llama.tensors import TensorFile
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SIZES = {"num_layers": 1, "hidden_size": 8, "intermediate_size": 8, "num_heads": 2}
@@ -53,7 +57,7 @@ def merge(run):
 def test_whole_model_folders(run):
     assert merge(run) == 11
     found = {str(p.relative_to(run / "merged")) for p in (run / "merged").rglob("*") if p.is_file()}
-    names = ("model.ckpt", "model.json", "tokenizer.model")
+    names = ("merge.json", "model.ckpt", "model.json", "tokenizer.model")
     assert found == {f"{index}/{name}" for index in range(1, 12) for name in names}
     for index in (1, 11):
         folder = run / "merged" / str(index)
@@ -68,6 +72,62 @@ def test_again_replaces_all(run):
         (run / "adapters" / f"{index}.ckpt").unlink()
     assert merge(run) == 2
     assert sorted(p.name for p in (run / "merged").iterdir()) == ["1", "2"]
+
+
+def test_what_is_made_of_the_same_is_left_as_it_is(run):
+    merge(run)
+    folders = {path.name: path.stat() for path in (run / "merged").iterdir()}
+    adapter = run / "adapters" / "2.ckpt"
+    adapter.write_bytes((run / "adapters" / "3.ckpt").read_bytes())
+    (run / "merged" / "4" / "merge.json").write_text("{")
+    assert merge(run) == 11
+    again = {path.name: path.stat() for path in (run / "merged").iterdir()}
+    changed = [name for name in folders if folders[name].st_ino != again[name].st_ino]
+    assert sorted(changed) == ["2", "4"]
+    two, three = ((run / "merged" / name / "model.ckpt").read_bytes() for name in "23")
+    assert two == three
+    # Another base, another scaling: all of them.
+    (run / "base" / "model.ckpt").touch()
+    merge(run)
+    third = {path.name: path.stat() for path in (run / "merged").iterdir()}
+    assert all(third[name].st_ino != again[name].st_ino for name in again)
+
+
+def test_the_base_is_read_once(run, monkeypatch):
+    read = []
+    rows = TensorFile.read_rows
+
+    def count(self, name, start, stop):
+        read.append((self.path.parent.name, name, start))
+        return rows(self, name, start, stop)
+
+    monkeypatch.setattr(TensorFile, "read_rows", count)
+    monkeypatch.setattr(tensors, "BLOCK", 64)  # two rows of a square matrix
+    merge(run)
+    from_base = [item for item in read if item[0] == "base"]
+    # Seven matrices of eight rows, two of four, three norms.
+    assert len(from_base) == len(set(from_base)) == 7 * 4 + 2 * 2 + 3
+    merged = Checkpoint(run / "merged" / "3" / "model.ckpt")
+    assert (merged.read("model.layers.0.attention.wq.weight") == 2 * 8 * 9).all()
+
+
+def test_between_formats(run):
+    base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
+    adapter = run / "adapters" / "2.ckpt"
+    merge_one(base, adapter, config, run / "merged.ckpt")
+    merge_one(base, adapter, config, run / "merged.safetensors")
+    one, other = Checkpoint(run / "merged.ckpt"), SafetensorsFile(run / "merged.safetensors")
+    assert one.names() == other.names()
+    for name in one.names():
+        assert np.array_equal(one.read(name), other.read(name))
+    # A base of the other format gives the same.
+    nothing = [
+        (name, np.zeros(dims), "Float32")
+        for name, dims in adapter_parameters(*read_config(config)).items()
+    ]
+    write_checkpoint(run / "zero.ckpt", nothing)
+    merge_one(run / "merged.safetensors", run / "zero.ckpt", config, run / "again.ckpt")
+    assert (run / "again.ckpt").read_bytes() == (run / "merged.ckpt").read_bytes()
 
 
 def test_one_bad_adapter_leaves_nothing(run):
@@ -87,7 +147,7 @@ def test_no_adapters(run):
 
 def test_too_little_disk(run, monkeypatch):
     def refuse(folder, needed):
-        assert needed == 11 * (run / "base" / "model.ckpt").stat().st_size
+        assert folder == run and needed == 11 * 4 * read_config(run / "finetune.yaml")[0].count()
         raise UserError("needs more")
 
     monkeypatch.setattr(merging, "require_space", refuse)
@@ -109,3 +169,78 @@ def test_config_without_lora(run):
     (run / "finetune.yaml").write_text(yaml.safe_dump(config))
     with pytest.raises(UserError, match="pet_config is not a LoRA config"):
         merge(run)
+
+
+def everything(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other shape", "no checkpoint", "base"])
+def test_what_was_there_is_untouched_by_a_failure(run, damage):
+    merge(run)
+    one = run / "5.ckpt"
+    base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
+    adapter = run / "adapters" / "5.ckpt"
+    merge_one(base, adapter, config, one)
+    before = {**everything(run / "merged"), "one": one.read_bytes()}
+    path = base if damage == "base" else adapter
+    if damage == "other shape":
+        tensors = [(f"{m}.mindpet_delta_lora_a", np.ones((3, 8)), "Float32") for m in ("x", "y")]
+        write_checkpoint(path, tensors)
+    elif damage == "no checkpoint":
+        path.write_text("text")
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError):
+        merge(run)
+    with pytest.raises(UserError):
+        merge_one(base, adapter, config, one)
+    assert {**everything(run / "merged"), "one": one.read_bytes()} == before
+    assert not list(run.rglob("*partial*"))
+
+
+def test_killed_and_begun_again(run):
+    """SIGKILL in the middle of writing: no output, and the next one sweeps up and makes it."""
+    config = yaml.safe_load((run / "finetune.yaml").read_text())
+    sizes = {"hidden_size": 1024, "intermediate_size": 4096, "vocab_size": 9000}
+    config["model"]["model_config"].update(sizes)
+    (run / "finetune.yaml").write_text(yaml.safe_dump(config))
+    shape, lora = read_config(run / "finetune.yaml")
+    base, adapter, output = run / "base" / "large.ckpt", run / "one.ckpt", run / "out" / "m.ckpt"
+    zeros = ((name, np.zeros(dims), "Float32") for name, dims in shape.parameters().items())
+    write_checkpoint(base, zeros)
+    ones = ((n, np.ones(dims), "Float32") for n, dims in adapter_parameters(shape, lora).items())
+    write_checkpoint(adapter, ones)
+    command = [sys.executable, "-m", "tools.merge", "--base", base, "--adapter", adapter]
+    command += ["--config", run / "finetune.yaml", "--output", output]
+    process = subprocess.Popen([str(word) for word in command], stderr=subprocess.DEVNULL)
+    while not any(p.stat().st_size > 1 << 20 for p in run.glob("out/.*/m.ckpt")):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert not output.exists() and list((run / "out").iterdir())
+    assert subprocess.run([str(word) for word in command], capture_output=True).returncode == 0
+    assert list((run / "out").iterdir()) == [output]
+    assert (Checkpoint(output).read("model.layers.0.attention.wq.weight") == 16).all()
+
+
+_STRICTLY = """
+import json, sys
+import mindspore as ms
+from mindformers.models.llama import LlamaConfig, LlamaForCausalLM
+model = LlamaForCausalLM(LlamaConfig(**json.loads(sys.argv[2])))
+parameters = ms.load_checkpoint(sys.argv[1])
+missing, extra = ms.load_param_into_net(model, parameters, strict_load=True)
+assert not missing and not extra, (missing, extra)
+"""
+
+
+@pytest.mark.slow
+def test_mindspore_loads_it_strictly(run):
+    merge(run)
+    config = yaml.safe_load((run / "finetune.yaml").read_text())["model"]["model_config"]
+    values = {key: value for key, value in config.items() if key not in ("type", "pet_config")}
+    path = run / "merged" / "2" / "model.ckpt"
+    command = [sys.executable, "-c", _STRICTLY, str(path), json.dumps(values)]
+    done = subprocess.run(command, cwd=run, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

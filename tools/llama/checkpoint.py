@@ -21,21 +21,9 @@ import numpy as np
 
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
+from tools.llama.tensors import DTYPES, MOST_DIMS, Entry, TensorFile, cast
 
-# MindSpore's name of an element type → numpy's. bfloat16 is kept as its bits: numpy has none.
-_DTYPES = {
-    "Float16": np.dtype("<f2"),
-    "Float32": np.dtype("<f4"),
-    "Float64": np.dtype("<f8"),
-    "BFloat16": np.dtype("<u2"),
-    "Int8": np.dtype("<i1"),
-    "UInt8": np.dtype("<u1"),
-    "Int32": np.dtype("<i4"),
-    "Int64": np.dtype("<i8"),
-    "Bool": np.dtype("?"),
-}
 _PART = 512 << 20
-_MOST_DIMS = 8  # MindSpore's own limit
 _VARINT, _BYTES = 0, 2
 
 
@@ -48,51 +36,13 @@ class _Piece:
     size: int
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One tensor of a checkpoint: where its bytes lie, not the bytes.
-
-    shape may be () for a scalar; `pieces` are (offset, size) in bytes, in order.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    type_name: str
-    pieces: tuple[tuple[int, int], ...]
-
-
-class Checkpoint:
-    """A checkpoint opened for reading: the index is in memory, tensors are read one at a time."""
+class Checkpoint(TensorFile):
+    """A checkpoint opened for reading: the index is in memory, tensors are read by rows."""
 
     def __init__(self, path: Union[str, Path]) -> None:
-        self.path = Path(path)
-        with self.path.open("rb") as handle:
-            self.entries = _index(handle, self.path)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.entries
-
-    def names(self) -> list[str]:
-        return list(self.entries)
-
-    def read(self, name: str) -> np.ndarray:
-        """The tensor as stored; bfloat16 is widened to float32, exactly.
-
-        Raises UserError where the checkpoint has no such tensor.
-        """
-        if name not in self.entries:
-            raise UserError(f"has no tensor {name}", self.path, "name a checkpoint that has it")
-        entry = self.entries[name]
-        with self.path.open("rb") as handle:
-            parts = []
-            for offset, size in entry.pieces:
-                handle.seek(offset)
-                parts.append(handle.read(size))
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        array = np.frombuffer(data, dtype=_DTYPES[entry.type_name])
-        if entry.type_name == "BFloat16":
-            array = (array.astype(np.uint32) << 16).view(np.float32)
-        return array.reshape(entry.shape)
+        path = Path(path)
+        with path.open("rb") as handle:
+            super().__init__(path, _index(handle, path))
 
 
 def _index(handle: BinaryIO, path: Path) -> dict[str, Entry]:
@@ -115,13 +65,13 @@ def _index(handle: BinaryIO, path: Path) -> dict[str, Entry]:
 
 def _join(tag: str, parts: list[_Piece], path: Path) -> Entry:
     first = parts[0]
-    dtype = _DTYPES.get(first.type_name)
+    dtype = DTYPES.get(first.type_name)
     if dtype is None:
         raise UserError(f"tensor {tag} has the unknown element type {first.type_name!r}", path)
     found = sum(part.size for part in parts)
     # MindSpore writes a scalar's shape as one zero, or not at all.
     shape = () if first.dims == (0,) and found else first.dims
-    if len(shape) > _MOST_DIMS or not all(0 <= dim < 1 << 40 for dim in shape):
+    if len(shape) > MOST_DIMS or not all(0 <= dim < 1 << 40 for dim in shape):
         raise UserError(f"tensor {tag} has an impossible shape", path, "make or fetch it again")
     expected = dtype.itemsize
     for dim in shape:
@@ -239,6 +189,56 @@ def _field(number: int, size: int) -> bytes:
     return _varint(number << 3 | _BYTES) + _varint(size)
 
 
+class CheckpointWriter:
+    """Writes tensors, each by rows, to an open file in MindSpore's format.
+
+    entries   of all of them, as other formats need; this one takes them as they come.
+    """
+
+    def __init__(self, handle: BinaryIO, entries: Iterable[Entry] = ()) -> None:
+        self._handle = handle
+        self._head = b""
+        self._left = self._part_left = 0
+
+    def begin(self, entry: Entry) -> None:
+        """Begin the tensor whose rows follow; those of the one before must all have come."""
+        self.end()
+        tag, type_bytes = entry.name.encode("utf-8"), entry.type_name.encode("utf-8")
+        self._tag = _field(1, len(tag)) + tag
+        self._head = b"".join(_varint(1 << 3 | _VARINT) + _varint(n) for n in entry.shape or (0,))
+        self._head += _field(2, len(type_bytes)) + type_bytes
+        self._left = entry.nbytes
+        if not self._left:
+            self._open_part()
+
+    def write(self, array: np.ndarray) -> None:
+        """Write the next rows, in the storage type."""
+        # Flattened first: numpy refuses to cast a zero-dimensional array to bytes in place.
+        data = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        if len(data) > self._left:
+            raise ValueError(f"{len(data)} bytes where {self._left} are left")
+        while data:
+            if not self._part_left:
+                self._open_part()
+            part = data[: self._part_left]
+            self._handle.write(part)
+            self._left -= len(part)
+            self._part_left -= len(part)
+            data = data[len(part) :]
+
+    def end(self) -> None:
+        """ValueError unless the last tensor is whole."""
+        if self._left:
+            raise ValueError(f"{self._left} bytes of a tensor are missing")
+
+    def _open_part(self) -> None:
+        self._part_left = min(self._left, _PART)
+        head = self._head + _field(3, self._part_left)
+        size = len(head) + self._part_left
+        value = self._tag + _field(2, size)
+        self._handle.write(_field(1, len(value) + size) + value + head)
+
+
 def write_checkpoint(
     path: Union[str, Path], tensors: Iterable[tuple[str, np.ndarray, str]]
 ) -> None:
@@ -249,32 +249,9 @@ def write_checkpoint(
     bfloat16 rounding to nearest even. The result loads with `mindspore.load_checkpoint`.
     """
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
+        writer = CheckpointWriter(handle)
         for name, array, type_name in tensors:
-            _write_tensor(handle, name, cast(array, type_name), type_name)
-
-
-def cast(array: np.ndarray, type_name: str) -> np.ndarray:
-    """The array in the storage type `type_name`; bfloat16 comes back as its uint16 bits."""
-    if type_name != "BFloat16":
-        # Not ascontiguousarray, which makes a scalar a vector of one.
-        return np.asarray(array, dtype=_DTYPES[type_name], order="C")
-    bits = np.asarray(array, dtype=np.float32, order="C").view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    # The carry would turn a NaN's payload into an infinity or a number: keep it quiet instead.
-    return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype(np.uint16)
-
-
-def _write_tensor(handle: BinaryIO, name: str, array: np.ndarray, type_name: str) -> None:
-    tag = name.encode("utf-8")
-    head = b"".join(_varint(1 << 3 | _VARINT) + _varint(dim) for dim in array.shape or (0,))
-    type_bytes = type_name.encode("utf-8")
-    head += _field(2, len(type_bytes)) + type_bytes
-    # Flattened first: numpy refuses to cast a zero-dimensional array to bytes in place.
-    data = memoryview(array.reshape(-1).view(np.uint8))
-    for start in range(0, max(len(data), 1), _PART):
-        content = data[start : start + _PART]
-        tensor_head = head + _field(3, len(content))
-        tensor_size = len(tensor_head) + len(content)
-        value_head = _field(1, len(tag)) + tag + _field(2, tensor_size)
-        handle.write(_field(1, len(value_head) + tensor_size) + value_head + tensor_head)
-        handle.write(content)
+            stored = cast(array, type_name)
+            writer.begin(Entry(name, stored.shape, type_name))
+            writer.write(stored)
+        writer.end()

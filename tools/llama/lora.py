@@ -1,4 +1,4 @@
-"""LoRA algebra: which matrices are adapted, how many parameters that is, and the merge.
+"""LoRA: which matrices are adapted, how many parameters that is, what an adapter must hold.
 
 W' = W + (alpha / rank) · B · A, with A of (rank, in) and B of (out, rank): Hu et al., 2021,
 arXiv 2106.09685. MindFormers' stock merge takes a scaling of 1 unless it is told.
@@ -7,17 +7,16 @@ arXiv 2106.09685. MindFormers' stock merge takes a scaling of 1 unless it is tol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
 from tools.files.errors import UserError
-from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.shape import LlamaShape
+from tools.llama.tensors import Tensors
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def count(shapes: Mapping[str, tuple[int, ...]]) -> int:
     return sum(int(np.prod(dims, dtype=np.int64)) for dims in shapes.values())
 
 
-def check_adapter(adapter: Checkpoint, shape: LlamaShape, lora: LoraConfig) -> None:
+def check_adapter(adapter: Tensors, shape: LlamaShape, lora: LoraConfig) -> None:
     """UserError, naming the first tensor, unless `adapter` is exactly what `lora` trains."""
     expected = adapter_parameters(shape, lora)
     if not expected:
@@ -94,49 +93,3 @@ def check_adapter(adapter: Checkpoint, shape: LlamaShape, lora: LoraConfig) -> N
                 adapter.path,
                 "merge with the config that trained this adapter",
             )
-
-
-def merged_tensors(
-    base: Checkpoint, adapter: Checkpoint, shape: LlamaShape, lora: LoraConfig
-) -> Iterator[tuple[str, np.ndarray, str]]:
-    """(`name`, array, storage type) of the merged model, one tensor at a time, in base's order.
-
-    The sum is taken in float32 and cast once to the base's type. Raises UserError where the
-    adapter does not fit the config, or base and shape differ.
-    """
-    check_adapter(adapter, shape, lora)
-    wanted = shape.parameters()
-    for name in wanted:
-        if name not in base or base.entries[name].shape != wanted[name]:
-            found = base.entries[name].shape if name in base else "missing"
-            raise UserError(
-                f"{name} is {found}, the config makes it {wanted[name]}",
-                base.path,
-                "give the base checkpoint that the adapter was trained on",
-            )
-    adapted = {part[0] for part in map(lora_part, adapter.names()) if part}
-    for name in wanted:
-        weight = base.read(name)
-        module = name[: -len(".weight")]
-        if module in adapted:
-            b = adapter.read(module + LORA_B).astype(np.float32)
-            a = adapter.read(module + LORA_A).astype(np.float32)
-            weight = weight.astype(np.float32) + np.float32(lora.scaling) * (b @ a)
-            if not np.isfinite(weight).all():
-                raise UserError(
-                    f"{name} holds NaN or infinity after the merge",
-                    adapter.path,
-                    "merge an earlier checkpoint",
-                )
-        yield name, weight, base.entries[name].type_name
-
-
-def merge(
-    base: Union[str, Path],
-    adapter: Union[str, Path],
-    output: Union[str, Path],
-    shape: LlamaShape,
-    lora: LoraConfig,
-) -> None:
-    """Write base + scaling · B · A to `output`, names as in the base, whole or not at all."""
-    write_checkpoint(output, merged_tensors(Checkpoint(base), Checkpoint(adapter), shape, lora))

@@ -1,17 +1,71 @@
-"""The merge stage: adapter checkpoints in, whole model folders out."""
+"""Adapters into base weights, all in one pass over the base, a block of rows at a time."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, Union
 
-from tools.files.atomic import atomic_path
+import numpy as np
+
+from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
+from tools.files.hashing import content_of
 from tools.files.progress import progress
 from tools.files.space import require_space
-from tools.llama.lora import LoraConfig, merge
+from tools.llama.lora import LoraConfig, check_adapter
+from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.shape import LlamaShape
+from tools.llama.shards import open_whole
+from tools.llama.tensors import Entry, Tensors, cast, open_tensors, widen
+from tools.llama.writing import open_writer
 from tools.settings.resolve import read_finetune
+
+DONE = "merge.json"
+
+
+class Pair(NamedTuple):
+    """The two matrices of one adapted layer: a (rank, in), b (out, rank), float32."""
+
+    a: np.ndarray
+    b: np.ndarray
+
+
+class Adapter:
+    """A LoRA adapter that was checked against its config: every pair will be used."""
+
+    def __init__(self, tensors: Tensors, shape: LlamaShape, lora: LoraConfig) -> None:
+        check_adapter(tensors, shape, lora)
+        self.tensors, self.scaling = tensors, np.float32(lora.scaling)
+        self.modules = {part[0] for part in map(lora_part, tensors.names()) if part}
+
+    def pair(self, name: str) -> Union[Pair, None]:
+        """The pair that changes the parameter `name`, None where none does."""
+        module = name[: -len(".weight")]
+        if module not in self.modules:
+            return None
+        a, b = (self.tensors.read(module + side).astype(np.float32) for side in (LORA_A, LORA_B))
+        return Pair(a, b)
+
+    def add(self, rows: np.ndarray, start: int, pair: Pair, entry: Entry) -> np.ndarray:
+        """rows (n, in) as stored, the first of which is number `start`, plus scaling · B · A.
+
+        The sum is taken in float32 and cast once to the storage type. UserError for NaN and
+        infinities.
+        """
+        sums = pair.b[start : start + len(rows)] @ pair.a
+        sums *= self.scaling
+        sums += widen(rows, entry.type_name)
+        if not np.isfinite(sums).all():
+            raise UserError(
+                f"{entry.name} holds NaN or infinity after the merge",
+                self.tensors.path,
+                "merge an earlier checkpoint",
+            )
+        return cast(sums, entry.type_name)
 
 
 def read_config(config: Path) -> tuple[LlamaShape, LoraConfig]:
@@ -21,31 +75,128 @@ def read_config(config: Path) -> tuple[LlamaShape, LoraConfig]:
     return shape, LoraConfig.from_pet_config(model_config.get("pet_config") or {}, str(config))
 
 
-def merge_one(base: Path, adapter: Path, config: Path, output: Path) -> None:
-    """Merge one adapter into `output`, a checkpoint file."""
-    shape, lora = read_config(config)
-    merge(base, adapter, output, shape, lora)
+def base_entries(base: Tensors, shape: LlamaShape) -> list[Entry]:
+    """The base's parameters in the order of its file; UserError where one is not as in `shape`."""
+    wanted = shape.parameters()
+    for name, dims in wanted.items():
+        found = base.entries[name].shape if name in base else "missing"
+        if found != dims:
+            raise UserError(
+                f"{name} is {found}, the config makes it {dims}",
+                base.path,
+                "give the base checkpoint that the adapter was trained on",
+            )
+    return [entry for name, entry in base.entries.items() if name in wanted]
+
+
+def merge_into(
+    base: Tensors,
+    adapters: Sequence[Adapter],
+    outputs: Sequence[Path],
+    shape: LlamaShape,
+) -> None:
+    """Write base + scaling · B · A of each adapter to its output, reading the base once.
+
+    An output whose name ends in .safetensors is one, else a MindSpore checkpoint; names, order
+    and types are the base's. At no time is more than a block of rows of a tensor in memory, with
+    its deltas, and the adapters' matrices of one layer. The outputs are written in place: give
+    temporary paths.
+    """
+    entries = base_entries(base, shape)
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(open_writer(path, entries)) for path in outputs]
+        total = sum(entry.nbytes for entry in entries) * len(outputs)
+        bar = stack.enter_context(progress("merge", total, unit="bytes"))
+        for entry in entries:
+            pairs = [adapter.pair(entry.name) for adapter in adapters]
+            for writer in writers:
+                writer.begin(entry)
+            for start, rows in base.blocks(entry.name):
+                for adapter, pair, writer in zip(adapters, pairs, writers):
+                    writer.write(rows if pair is None else adapter.add(rows, start, pair, entry))
+                    bar.advance(rows.nbytes)
+
+
+def merge_one(
+    base: Path, adapter: Path, config: Path, output: Path, strategies: Sequence[Path] = ()
+) -> None:
+    """Merge one adapter into `output`, a checkpoint file, whole or not at all.
+
+    base, adapter   either may be the path of shards with {rank} in it, cut as `strategies` say
+    """
+    merge(base, adapter, output, *read_config(config), strategies)
+
+
+def merge(
+    base: Path,
+    adapter: Path,
+    output: Path,
+    shape: LlamaShape,
+    lora: LoraConfig,
+    strategies: Sequence[Path] = (),
+) -> None:
+    """Write base + scaling · B · A to `output`, names as in the base, whole or not at all."""
+    opened = open_whole(base, strategies)
+    checked = Adapter(open_whole(adapter, strategies), shape, lora)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    require_space(output.parent, _size(opened, shape))
+    with atomic_path(output) as temporary:
+        merge_into(opened, [checked], [temporary], shape)
 
 
 def merge_all(base: Path, adapters: Path, config: Path, output: Path) -> int:
-    """Merge adapters/K.ckpt into `output`/K for every K; return how many.
+    """Merge adapters/K.ckpt into `output`/K for every K in one pass; return how many there are.
 
-    A model folder holds model.ckpt, and model.json and the tokenizer of the base. All of them
-    appear together. Raises UserError where there is no adapter or too little disk.
+    A model folder holds model.ckpt, model.json and the tokenizer of the base, and merge.json,
+    which says what it was made of; all of them appear together. One that was made of the same is
+    left as it is, one of an adapter that is no more is removed. Raises UserError where there is
+    no adapter or too little disk.
     """
     shape, lora = read_config(config)
     paths = sorted(adapters.glob("*.ckpt"), key=lambda path: (len(path.stem), path.stem))
     if not paths:
         raise UserError("holds no adapter checkpoint", adapters, "run `make finetune`")
+    opened = open_tensors(base)
     beside = [base.with_name("model.json"), *sorted(base.parent.glob("tokenizer.*"))]
+    made_of = {path.stem: _ingredients(base, path, lora, beside) for path in paths}
+    if output.is_dir():
+        for folder in output.iterdir():
+            if folder.is_dir() and folder.name not in made_of:
+                shutil.rmtree(folder)
+    todo = [path for path in paths if not _is_made(output / path.stem, made_of[path.stem])]
+    checked = [Adapter(open_tensors(path), shape, lora) for path in todo]
     output.parent.mkdir(parents=True, exist_ok=True)
-    require_space(output.parent, base.stat().st_size * len(paths))
-    with atomic_path(output) as temporary, progress("merge", len(paths), unit="models") as bar:
-        for path in paths:
-            folder = temporary / path.stem
-            folder.mkdir(parents=True)
-            merge(base, path, folder / "model.ckpt", shape, lora)
+    require_space(output.parent, _size(opened, shape) * len(todo))
+    with contextlib.ExitStack() as stack:
+        folders = [stack.enter_context(atomic_path(output / path.stem)) for path in todo]
+        for path, folder in zip(todo, folders):
+            folder.mkdir()
             for extra in beside:
                 shutil.copyfile(extra, folder / extra.name)
-            bar.advance(1)
+            write_json(folder / DONE, made_of[path.stem])
+        if todo:
+            merge_into(opened, checked, [folder / "model.ckpt" for folder in folders], shape)
     return len(paths)
+
+
+def _size(base: Tensors, shape: LlamaShape) -> int:
+    return sum(entry.nbytes for entry in base_entries(base, shape))
+
+
+def _ingredients(base: Path, adapter: Path, lora: LoraConfig, beside: list[Path]) -> dict[str, Any]:
+    """What a merged model is made of; the base by size and time, since it may have 16 GB."""
+    state = base.stat()
+    return {
+        "base": {"name": base.name, "bytes": state.st_size, "modified_ns": state.st_mtime_ns},
+        "adapter": content_of(adapter).sha256,
+        "scaling": lora.scaling,
+        "targets": lora.targets,
+        "beside": {path.name: content_of(path).sha256 for path in beside},
+    }
+
+
+def _is_made(folder: Path, ingredients: dict[str, Any]) -> bool:
+    try:
+        return json.loads((folder / DONE).read_text("utf-8")) == ingredients
+    except (OSError, ValueError, RecursionError):
+        return False

@@ -25,6 +25,24 @@ _GGUF_WHOLE = {
     OUTPUT: "output.weight",
 }
 
+# … and in Hugging Face's LlamaForCausalLM.
+_HF_LAYER = {
+    "attention_norm": "input_layernorm",
+    "ffn_norm": "post_attention_layernorm",
+    "attention.wq": "self_attn.q_proj",
+    "attention.wk": "self_attn.k_proj",
+    "attention.wv": "self_attn.v_proj",
+    "attention.wo": "self_attn.o_proj",
+    "feed_forward.w1": "mlp.gate_proj",
+    "feed_forward.w2": "mlp.down_proj",
+    "feed_forward.w3": "mlp.up_proj",
+}
+_HF_WHOLE = {
+    EMBEDDING: "model.embed_tokens.weight",
+    FINAL_NORM: "model.norm.weight",
+    OUTPUT: "lm_head.weight",
+}
+
 LORA_A = ".mindpet_delta_lora_a"
 LORA_B = ".mindpet_delta_lora_b"
 _LORA = re.compile(r"^(?P<module>.+)\.mindpet_delta_lora_(?P<side>[ab])$")
@@ -36,6 +54,30 @@ def gguf_name(name: str) -> str:
         return _GGUF_WHOLE[name]
     _, _, index, rest = name.split(".", 3)
     return f"blk.{index}.{_GGUF_LAYER[rest]}"
+
+
+def hf_name(name: str) -> str:
+    """Hugging Face's name of MindFormers' parameter `name`."""
+    if name in _HF_WHOLE:
+        return _HF_WHOLE[name]
+    return hf_module(name[: -len(".weight")]) + ".weight"
+
+
+def hf_module(module: str) -> str:
+    """Hugging Face's name of a module with a matrix: "model.layers.0.attention.wq" → … "q_proj"."""
+    if module == "lm_head":
+        return module
+    _, _, index, rest = module.split(".", 3)
+    return f"model.layers.{index}.{_HF_LAYER[rest]}"
+
+
+def peft_name(name: str) -> str:
+    """PEFT's name of the LoRA parameter `name`, as in adapter_model.safetensors."""
+    part = lora_part(name)
+    if part is None:
+        raise ValueError(f"{name} is no LoRA parameter")
+    module, side = part
+    return f"base_model.model.{hf_module(module)}.lora_{side.upper()}.weight"
 
 
 def lora_part(name: str) -> Optional[tuple[str, str]]:

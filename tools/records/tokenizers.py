@@ -25,11 +25,11 @@ LARGEST_FILE = 100_000_000
 # Ids are stored as int32; no model has an embedding of more rows than this.
 _MOST_TOKENS = 1 << 24
 
-_LLAMA3_SPLIT = (
+LLAMA3_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_LLAMA3_SPECIAL = (
+LLAMA3_SPECIAL = (
     "<|begin_of_text|>",
     "<|end_of_text|>",
     *(f"<|reserved_special_token_{i}|>" for i in range(4)),
@@ -164,10 +164,10 @@ class _Tiktoken(Tokenizer):
     def __init__(self, data: bytes, path: Path, given: SpecialIds) -> None:
         import tiktoken
 
-        ranks = _read_ranks(data, path)
-        special = {token: len(ranks) + i for i, token in enumerate(_LLAMA3_SPECIAL)}
+        ranks = read_ranks(data, path)
+        special = {token: len(ranks) + i for i, token in enumerate(LLAMA3_SPECIAL)}
         self._encoding = tiktoken.Encoding(
-            "llama3", pat_str=_LLAMA3_SPLIT, mergeable_ranks=ranks, special_tokens=special
+            "llama3", pat_str=LLAMA3_SPLIT, mergeable_ranks=ranks, special_tokens=special
         )
         # Padding is not LLaMA-3's but MindFormers': reserved token 0.
         own = SpecialIds(len(ranks), len(ranks) + 1, len(ranks) + 2)
@@ -188,7 +188,7 @@ class _Tiktoken(Tokenizer):
         return self._encoding.decode(ids)
 
 
-def _read_ranks(data: bytes, path: Path) -> Dict[bytes, int]:
+def read_ranks(data: bytes, path: Path) -> Dict[bytes, int]:
     ranks: Dict[bytes, int] = {}
     for number, line in enumerate(data.splitlines(), start=1):
         if not line:

@@ -1,0 +1,168 @@
+"""Models to Hugging Face's form and back, and the golden that transformers and peft gave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import exported_model as made
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from tools.files.errors import UserError
+from tools.llama.checkpoint import Checkpoint, write_checkpoint
+from tools.llama.huggingface import export_model, import_model, read_shape
+from tools.llama.merging import merge
+from tools.llama.peft import export_adapter
+from tools.llama.safetensors import SafetensorsFile
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "exported-logits.json").read_text())
+FILES = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def exported(tmp_path):
+    export_model(made.write_model(tmp_path / "model"), tmp_path / "exported")
+    return tmp_path / "exported"
+
+
+def test_every_matrix_under_its_other_name(tmp_path, exported):
+    assert {path.name for path in exported.iterdir()} == FILES
+    ours = Checkpoint(tmp_path / "model" / "model.ckpt")
+    theirs = load_file(exported / "model.safetensors")
+    assert len(theirs) == len(ours.names())
+    for name, other in {
+        "model.tok_embeddings.embedding_weight": "model.embed_tokens.weight",
+        "model.norm_out.weight": "model.norm.weight",
+        "lm_head.weight": "lm_head.weight",
+        "model.layers.1.attention_norm.weight": "model.layers.1.input_layernorm.weight",
+        "model.layers.1.ffn_norm.weight": "model.layers.1.post_attention_layernorm.weight",
+        "model.layers.1.attention.wq.weight": "model.layers.1.self_attn.q_proj.weight",
+        "model.layers.1.attention.wk.weight": "model.layers.1.self_attn.k_proj.weight",
+        "model.layers.1.attention.wv.weight": "model.layers.1.self_attn.v_proj.weight",
+        "model.layers.1.attention.wo.weight": "model.layers.1.self_attn.o_proj.weight",
+        "model.layers.1.feed_forward.w1.weight": "model.layers.1.mlp.gate_proj.weight",
+        "model.layers.1.feed_forward.w2.weight": "model.layers.1.mlp.down_proj.weight",
+        "model.layers.1.feed_forward.w3.weight": "model.layers.1.mlp.up_proj.weight",
+    }.items():
+        assert np.array_equal(ours.read(name), theirs[other])
+    config = json.loads((exported / "config.json").read_text())
+    assert config["torch_dtype"] == "float32" and config["tie_word_embeddings"] is False
+    tokens = json.loads((exported / "tokenizer_config.json").read_text())
+    assert [tokens[f"{name}_token"] for name in ("bos", "eos", "pad")] == ["<s>", "</s>", "<pad>"]
+
+
+@pytest.mark.parametrize("type_name", ["Float32", "Float16", "BFloat16"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_there_and_back(tmp_path, type_name, tied):
+    model = made.write_model(tmp_path / "model", type_name, tied)
+    done = export_model(model, tmp_path / "exported")
+    assert done == {"tensors": 21 - tied, "tied": tied}
+    written = SafetensorsFile(tmp_path / "exported" / "model.safetensors")
+    assert ("lm_head.weight" in written) != tied
+    assert import_model(tmp_path / "exported", tmp_path / "back") == {"tensors": 21, "tied": tied}
+    before, after = contents(model), contents(tmp_path / "back")
+    counts = json.loads(after.pop("parameters.json"))
+    assert counts["total"] == made.SHAPE.count() - tied * 64 * 32
+    assert after == before
+
+
+def test_shards(tmp_path, exported):
+    whole = load_file(exported / "model.safetensors")
+    (exported / "model.safetensors").unlink()
+    places = {}
+    for number, start in enumerate((0, 9)):
+        part = dict(list(whole.items())[start : 9 if start == 0 else None])
+        save_file(part, exported / f"model-{number}.safetensors")
+        places.update(dict.fromkeys(part, f"model-{number}.safetensors"))
+    index = {"metadata": {}, "weight_map": places}
+    (exported / "model.safetensors.index.json").write_text(json.dumps(index))
+    import_model(exported, tmp_path / "back")
+    assert contents(tmp_path / "back")["model.ckpt"] == contents(tmp_path / "model")["model.ckpt"]
+
+
+def change(path, **values):
+    config = {**json.loads(path.read_text()), **values}
+    path.write_text(json.dumps({key: value for key, value in config.items() if value != "gone"}))
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"model_type": "mistral"}, "model_type is 'mistral'"),
+        ({"rope_scaling": {"factor": 8}}, "rope_scaling is"),
+        ({"attention_bias": True}, "attention_bias is 'True'"),
+        ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
+        ({"head_dim": 16}, "head_dim is 16, hidden_size / heads 8"),
+        ({"hidden_size": "gone"}, "lacks hidden_size"),
+        ({"num_attention_heads": 5}, "must be a multiple"),
+        ({"num_hidden_layers": 3}, "has no tensor model.layers.2"),
+        ({"intermediate_size": 40}, r"is \(48, 32\) of Float32, \(40, 32\) of floats"),
+    ],
+)
+def test_what_is_no_plain_llama(tmp_path, exported, values, fault):
+    change(exported / "config.json", **values)
+    with pytest.raises(UserError, match=fault):
+        import_model(exported, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+def test_special_ids_of_a_config(exported):
+    config = json.loads((exported / "config.json").read_text())
+    assert read_shape(config, exported) == made.SHAPE
+    config.update(eos_token_id=[7, 9], pad_token_id=None)
+    shape = read_shape(config, exported)
+    assert (shape.eos_token_id, shape.pad_token_id) == (7, 7)
+
+
+@pytest.mark.parametrize("name", ["model.ckpt", "model.json", "tokenizer.json"])
+def test_a_model_folder_that_lacks_something(tmp_path, name):
+    model = made.write_model(tmp_path / "model")
+    (model / name).unlink()
+    with pytest.raises(UserError):
+        export_model(model, tmp_path / "exported")
+    assert not (tmp_path / "exported").exists()
+
+
+def test_whole_numbers_are_no_weights(tmp_path):
+    model = made.write_model(tmp_path / "model")
+    write_checkpoint(model / "model.ckpt", made.tensors(made.SHAPE.parameters(), "Int32"))
+    with pytest.raises(UserError, match="of Int32"):
+        export_model(model, tmp_path / "exported")
+
+
+def test_the_files_that_the_golden_was_made_of(tmp_path, exported):
+    """What transformers and peft loaded when they gave the logits below, byte for byte."""
+    adapter = made.write_adapter(tmp_path / "adapter.ckpt")
+    export_adapter(adapter, made.SHAPE, made.LORA, tmp_path / "peft")
+    for path, name in ((exported, "model"), (tmp_path / "peft", "adapter_model")):
+        data = (path / f"{name}.safetensors").read_bytes()
+        assert hashlib.sha256(data).hexdigest() == GOLDEN["sha256"][name]
+    assert json.loads((exported / "config.json").read_text()) == GOLDEN["config"]
+    assert json.loads((tmp_path / "peft" / "adapter_config.json").read_text()) == GOLDEN["adapter"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("merged", [False, True])
+def test_our_decoder_gives_the_logits_of_transformers_and_peft(tmp_path, merged):
+    from tools.llama.decoder import Decoder
+
+    path = made.write_model(tmp_path / "model") / "model.ckpt"
+    if merged:
+        adapter = made.write_adapter(tmp_path / "adapter.ckpt")
+        merge(path, adapter, tmp_path / "merged.ckpt", made.SHAPE, made.LORA)
+        path = tmp_path / "merged.ckpt"
+    decoder = Decoder(made.SHAPE, 1)
+    decoder.load(Checkpoint(path))
+    decoder.reserve(len(made.IDS))
+    for position, token in enumerate(made.IDS):
+        _, logits = decoder.step(np.array([token]), np.array([position]))
+        expected = GOLDEN["adapted" if merged else "base"][position]
+        np.testing.assert_allclose(logits.asnumpy()[0], expected, atol=2e-3)
+    assert np.abs(np.subtract(GOLDEN["adapted"], GOLDEN["base"])).max() > 0.1

@@ -1,0 +1,196 @@
+"""A model folder of ours ⇄ one that transformers, vLLM and llama.cpp's converter read.
+
+Both keep the same matrices in the same layout, so that only names change; LLaMA's halves of a head
+are paired alike in MindFormers and Hugging Face.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+
+from tools.files.atomic import atomic_path, write_json
+from tools.files.errors import UserError
+from tools.files.progress import progress
+from tools.files.space import require_space
+from tools.llama.names import hf_name
+from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
+from tools.llama.tensors import Entry, Tensors, open_tensors
+from tools.llama.writing import write_tensors
+from tools.records.tokenizer_json import export_tokenizer
+from tools.records.tokenizers import SpecialIds, open_tokenizer
+from tools.settings.resolve import read_resolved
+
+_TORCH = {"Float32": "float32", "Float16": "float16", "BFloat16": "bfloat16"}
+# Of configurations that share LlamaForCausalLM's name and are other mathematics.
+_MUST_BE = {
+    "model_type": ("llama",),
+    "hidden_act": ("silu", None),
+    "attention_bias": (False, None),
+    "mlp_bias": (False, None),
+    "rope_scaling": (None,),
+}
+
+
+def export_model(model: Path, output: Path) -> dict[str, Any]:
+    """Write config.json, model.safetensors and the tokenizer of a model folder into `output`.
+
+    model   folder of model.ckpt, model.json and the tokenizer
+
+    Element types are kept. An output matrix that equals the embedding, byte for byte, is left
+    out, as transformers does with tied ones. All files appear together.
+    """
+    shape = LlamaShape.load(_there(model / "model.json"))
+    tensors = open_tensors(_there(model / "model.ckpt"))
+    _check_shapes(tensors, shape)
+    tied = _same(tensors, EMBEDDING, OUTPUT)
+    names = [name for name in shape.parameters() if not (tied and name == OUTPUT)]
+    ours = {hf_name(name): name for name in names}
+    entries = [_renamed(tensors.entries[name], other) for other, name in ours.items()]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    require_space(output.parent, sum(entry.nbytes for entry in entries))
+    with atomic_path(output) as folder:
+        folder.mkdir()
+        write_json(folder / "config.json", _config(shape, tied, entries[0].type_name))
+        ids = SpecialIds(shape.bos_token_id, shape.eos_token_id, shape.pad_token_id)
+        export_tokenizer(find_tokenizer(model), folder, ids)
+        _copy(tensors, entries, ours, folder / "model.safetensors")
+    return {"tensors": len(entries), "tied": tied}
+
+
+def import_model(source: Path, output: Path) -> dict[str, Any]:
+    """Write model.ckpt, model.json, parameters.json and the tokenizer of a Hugging Face folder.
+
+    source   config.json, model.safetensors or its shards, tokenizer.json or tokenizer.model
+
+    Tensors keep their element types; a tied output matrix is written out. Raises UserError for a
+    model that is no plain LLaMA, and where tensors are missing or of other shapes.
+    """
+    config = read_resolved(_there(source / "config.json"), ["model_type"])
+    shape = read_shape(config, source / "config.json")
+    tensors = open_tensors(source)
+    tied = bool(config.get("tie_word_embeddings")) and hf_name(OUTPUT) not in tensors
+    theirs = {name: hf_name(name) for name in shape.parameters()}
+    if tied:
+        theirs[OUTPUT] = hf_name(EMBEDDING)
+    _check_shapes(tensors, shape, theirs)
+    entries = [_renamed(tensors.entries[other], name) for name, other in theirs.items()]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    require_space(output.parent, sum(entry.nbytes for entry in entries))
+    with atomic_path(output) as folder:
+        folder.mkdir()
+        tokenizer = find_tokenizer(source)
+        open_tokenizer(tokenizer)
+        shutil.copyfile(tokenizer, folder / tokenizer.name)
+        write_json(folder / "model.json", shape.to_dict())
+        total = shape.count() - (shape.vocab_size * shape.hidden_size if tied else 0)
+        counts = {"trained": 0, "total": total, "denominator": total}
+        write_json(folder / "parameters.json", counts)
+        _copy(tensors, entries, theirs, folder / "model.ckpt")
+    return {"tensors": len(entries), "tied": tied}
+
+
+def find_tokenizer(folder: Path) -> Path:
+    """The tokenizer file of a model's folder; UserError where there is none."""
+    for name in ("tokenizer.json", "tokenizer.model"):
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError("holds no tokenizer.json and no tokenizer.model", folder, "add the model's")
+
+
+def read_shape(config: dict[str, Any], path: Path) -> LlamaShape:
+    """The shape in a config.json; UserError for what LlamaForCausalLM here does not compute."""
+    for key, allowed in _MUST_BE.items():
+        if config.get(key) not in allowed:
+            what = f"{key} is {str(config[key])[:60]!r}, a plain LLaMA has {allowed[0]!r}"
+            raise UserError(what, path, "this model cannot be converted")
+    heads = config.get("num_attention_heads")
+    eos = config.get("eos_token_id")
+    pad = config.get("pad_token_id")
+    eos = eos[0] if isinstance(eos, list) and eos else eos
+    values = {
+        "num_layers": config.get("num_hidden_layers"),
+        "hidden_size": config.get("hidden_size"),
+        "intermediate_size": config.get("intermediate_size"),
+        "num_heads": heads,
+        "n_kv_heads": config.get("num_key_value_heads", heads),
+        "vocab_size": config.get("vocab_size"),
+        "theta": config.get("rope_theta", 10000.0),
+        "rms_norm_eps": config.get("rms_norm_eps"),
+        "bos_token_id": config.get("bos_token_id"),
+        "eos_token_id": eos,
+        "pad_token_id": eos if pad is None else pad,
+    }
+    shape = LlamaShape.from_model_config(values, str(path))
+    if config.get("head_dim") not in (None, shape.head_dim):
+        what = f"head_dim is {config['head_dim']}, hidden_size / heads {shape.head_dim}"
+        raise UserError(what, path, "this model cannot be converted")
+    return shape
+
+
+def _config(shape: LlamaShape, tied: bool, type_name: str) -> dict[str, Any]:
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_act": "silu",
+        "hidden_size": shape.hidden_size,
+        "intermediate_size": shape.intermediate_size,
+        "num_hidden_layers": shape.num_layers,
+        "num_attention_heads": shape.num_heads,
+        "num_key_value_heads": shape.n_kv_heads,
+        "vocab_size": shape.vocab_size,
+        "max_position_embeddings": 8192,
+        "rms_norm_eps": shape.rms_norm_eps,
+        "rope_theta": shape.theta,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "tie_word_embeddings": tied,
+        "bos_token_id": shape.bos_token_id,
+        "eos_token_id": shape.eos_token_id,
+        "pad_token_id": shape.pad_token_id,
+        "torch_dtype": _TORCH[type_name],
+    }
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError("no such file", path, "name a model's folder")
+    return path
+
+
+def _renamed(entry: Entry, name: str) -> Entry:
+    return Entry(name, entry.shape, entry.type_name)
+
+
+def _check_shapes(
+    tensors: Tensors, shape: LlamaShape, names: Union[dict[str, str], None] = None
+) -> None:
+    for name, dims in shape.parameters().items():
+        other = names[name] if names else name
+        entry = tensors.entry(other)
+        if entry.shape != dims or entry.type_name not in _TORCH:
+            what = f"{other} is {entry.shape} of {entry.type_name}, {dims} of floats were expected"
+            raise UserError(what, tensors.path, "convert or fetch the model again")
+
+
+def _same(tensors: Tensors, one: str, other: str) -> bool:
+    if tensors.entries[one].type_name != tensors.entries[other].type_name:
+        return False
+    pairs = zip(tensors.blocks(one), tensors.blocks(other))
+    return all(np.array_equal(a.view(np.uint8), b.view(np.uint8)) for (_, a), (_, b) in pairs)
+
+
+def _copy(tensors: Tensors, entries: list[Entry], names: dict[str, str], path: Path) -> None:
+    """Write `entries`, the rows of each from the tensor that `names` says."""
+    with progress("convert weights", sum(e.nbytes for e in entries), unit="bytes") as bar:
+
+        def rows_of(entry: Entry) -> Iterator[np.ndarray]:
+            for _, rows in tensors.blocks(names[entry.name]):
+                yield rows
+                bar.advance(rows.nbytes)
+
+        write_tensors(path, entries, rows_of)

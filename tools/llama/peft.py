@@ -1,0 +1,129 @@
+"""A LoRA adapter of ours ⇄ one that PEFT reads: adapter_model.safetensors, adapter_config.json."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from tools.files.atomic import atomic_path, write_json, write_text
+from tools.files.errors import UserError
+from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter
+from tools.llama.names import hf_module, lora_part, peft_name
+from tools.llama.shape import LlamaShape
+from tools.llama.tensors import Entry, Tensors, open_tensors
+from tools.llama.writing import write_tensors
+from tools.settings.resolve import read_resolved
+
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+# Of a PEFT config: what makes it something else than W + α/r · B · A.
+_MUST_BE = {
+    "peft_type": ("LORA",),
+    "bias": ("none", None),
+    "use_dora": (False, None),
+    "fan_in_fan_out": (False, None),
+    "modules_to_save": (None, []),
+    "rank_pattern": (None, {}),
+    "alpha_pattern": (None, {}),
+    "layers_to_transform": (None, []),
+}
+
+
+def export_adapter(
+    adapter: Path, shape: LlamaShape, lora: LoraConfig, output: Path, base_name: str = ""
+) -> int:
+    """Write a PEFT adapter folder, whole or not at all; give the number of adapted matrices.
+
+    adapter     checkpoint that `lora` trained on a model of `shape`
+    base_name   what adapter_config.json names as the base: a folder or a repository
+    """
+    tensors = open_tensors(adapter)
+    check_adapter(tensors, shape, lora)
+    names = {peft_name(name): name for name in adapter_parameters(shape, lora)}
+    modules = {part[0] for part in map(lora_part, names.values()) if part}
+    targets = {hf_module(module).rpartition(".")[2] for module in modules}
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_name,
+        "r": lora.rank,
+        "lora_alpha": int(lora.alpha) if lora.alpha == int(lora.alpha) else lora.alpha,
+        "lora_dropout": 0.0,
+        "target_modules": sorted(targets),
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "inference_mode": True,
+    }
+    with atomic_path(output) as folder:
+        folder.mkdir()
+        write_json(folder / CONFIG, config)
+        _copy(tensors, names, folder / WEIGHTS)
+    return len(modules)
+
+
+def import_adapter(source: Path, shape: LlamaShape, output: Path) -> LoraConfig:
+    """Write adapter.ckpt and pet_config.yaml of a PEFT folder into `output`, all or nothing.
+
+    rsLoRA's scaling, α/√r, is written as the α that gives it. Raises UserError for any other
+    variant, and where a module is adapted in some layers only: MindFormers' regex cannot say that.
+    """
+    config = read_resolved(source / CONFIG, ["r", "lora_alpha", "peft_type"])
+    for key, allowed in _MUST_BE.items():
+        if config.get(key) not in allowed:
+            what = f"{key} is {str(config[key])[:60]!r}"
+            raise UserError(what, source / CONFIG, "only plain LoRA can be converted")
+    tensors = open_tensors(source / WEIGHTS)
+    said = {"lora_rank": config["r"], "lora_alpha": config["lora_alpha"], "target_modules": ".*"}
+    every = LoraConfig.from_pet_config(said, str(source / CONFIG))
+    known = {peft_name(name): name for name in _all_adapters(shape, every.rank)}
+    strange = [name for name in tensors.names() if name not in known]
+    if strange:
+        what = f"adapts {strange[0]}, which this model has not"
+        raise UserError(what, tensors.path, "give the base that it was trained on")
+    parts = {known[name] for name in tensors.names()}
+    own = {module.rpartition(".")[2] for module, _ in map(lora_part, parts)}
+    alpha = every.alpha * (math.sqrt(every.rank) if config.get("use_rslora") else 1.0)
+    lora = LoraConfig(every.rank, alpha, "|".join(f"{re.escape(name)}$" for name in sorted(own)))
+    names = {known[name]: name for name in tensors.names()}
+    if set(names) != set(adapter_parameters(shape, lora)):
+        missing = sorted(set(adapter_parameters(shape, lora)) - set(names))[0]
+        raise UserError(
+            f"lacks {peft_name(missing)}, and other layers have theirs",
+            tensors.path,
+            "only adapters of all layers can be converted",
+        )
+    pet = {
+        "pet_type": "lora",
+        "lora_rank": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": float(config.get("lora_dropout") or 0.0),
+        "target_modules": lora.targets,
+    }
+    with atomic_path(output) as folder:
+        folder.mkdir()
+        write_text(folder / "pet_config.yaml", yaml.safe_dump(pet, sort_keys=False))
+        _copy(tensors, names, folder / "adapter.ckpt")
+        check_adapter(open_tensors(folder / "adapter.ckpt"), shape, lora)
+    return lora
+
+
+def _all_adapters(shape: LlamaShape, rank: int) -> list[str]:
+    """Every LoRA parameter that some regex could ask for."""
+    targets = "|".join(f"{name}$" for name in ("wq", "wk", "wv", "wo", "w1", "w2", "w3", "lm_head"))
+    return list(adapter_parameters(shape, LoraConfig(rank, 1.0, targets)))
+
+
+def _copy(tensors: Tensors, names: dict[str, str], path: Path) -> None:
+    entries = [
+        Entry(name, tensors.entries[other].shape, tensors.entries[other].type_name)
+        for name, other in names.items()
+    ]
+
+    def rows_of(entry: Entry) -> Iterator[np.ndarray]:
+        return (rows for _, rows in tensors.blocks(names[entry.name]))
+
+    write_tensors(path, entries, rows_of)

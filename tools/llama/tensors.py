@@ -1,0 +1,172 @@
+"""Files of named tensors, whatever their format: read by rows, so that none is held whole.
+
+Element types have MindSpore's names. bfloat16 is kept as its bits, uint16: numpy has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+import numpy as np
+
+from tools.files.errors import UserError
+
+DTYPES = {
+    "Float16": np.dtype("<f2"),
+    "Float32": np.dtype("<f4"),
+    "Float64": np.dtype("<f8"),
+    "BFloat16": np.dtype("<u2"),
+    "Int8": np.dtype("<i1"),
+    "UInt8": np.dtype("<u1"),
+    "Int32": np.dtype("<i4"),
+    "Int64": np.dtype("<i8"),
+    "Bool": np.dtype("?"),
+}
+MOST_DIMS = 8  # MindSpore's own limit
+# Bytes of a tensor that are read, changed and written at a time.
+BLOCK = 16 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor of a file: where its bytes lie, not the bytes.
+
+    shape may be () for a scalar; `pieces` are (offset, size) in bytes, in order.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type_name: str
+    pieces: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the elements as they are stored."""
+        return DTYPES[self.type_name]
+
+    @property
+    def rows(self) -> int:
+        """The length of the first dimension, 1 for a scalar."""
+        return self.shape[0] if self.shape else 1
+
+    @property
+    def row_size(self) -> int:
+        """Elements of a row."""
+        size = 1
+        for dim in self.shape[1:]:
+            size *= dim
+        return size
+
+    @property
+    def size(self) -> int:
+        """Elements in all."""
+        return self.rows * self.row_size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.dtype.itemsize
+
+
+class Tensors:
+    """Named tensors that can be read by rows: a file, several, or shards put together."""
+
+    path: Path
+    entries: dict[str, Entry]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+    def names(self) -> list[str]:
+        return list(self.entries)
+
+    def entry(self, name: str) -> Entry:
+        """The entry of `name`; UserError where there is none."""
+        if name not in self.entries:
+            raise UserError(f"has no tensor {name}", self.path, "name a checkpoint that has it")
+        return self.entries[name]
+
+    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
+        """Rows start to stop of a tensor as stored, (stop - start, …); a scalar has one row."""
+        raise NotImplementedError
+
+    def read(self, name: str) -> np.ndarray:
+        """The whole tensor; bfloat16 is widened to float32, exactly."""
+        entry = self.entry(name)
+        array = self.read_rows(name, 0, entry.rows)
+        return widen(array, entry.type_name).reshape(entry.shape)
+
+    def blocks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, rows as stored) in turn, at most BLOCK bytes or a row at a time."""
+        entry = self.entry(name)
+        step = max(1, BLOCK // max(1, entry.row_size * entry.dtype.itemsize))
+        for start in range(0, entry.rows, step):
+            yield start, self.read_rows(name, start, min(start + step, entry.rows))
+
+
+class TensorFile(Tensors):
+    """One file whose entries say where their bytes lie."""
+
+    def __init__(self, path: Union[str, Path], entries: dict[str, Entry]) -> None:
+        self.path, self.entries = Path(path), entries
+
+    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
+        entry = self.entry(name)
+        width = entry.row_size * entry.dtype.itemsize
+        first, last = start * width, stop * width
+        data = bytearray(last - first)
+        view, passed = memoryview(data), 0
+        with self.path.open("rb", buffering=0) as handle:
+            for offset, size in entry.pieces:
+                low, high = max(first, passed), min(last, passed + size)
+                if low < high:
+                    handle.seek(offset + low - passed)
+                    self._fill(handle, view[low - first : high - first])
+                passed += size
+        return np.frombuffer(data, entry.dtype).reshape(stop - start, *entry.shape[1:])
+
+    def _fill(self, handle, view: memoryview) -> None:
+        while view:
+            count = handle.readinto(view)
+            if not count:
+                raise UserError("was cut short while it was read", self.path, "make it again")
+            view = view[count:]
+
+
+def open_tensors(path: Union[str, Path]) -> Tensors:
+    """Open a MindSpore checkpoint, a .safetensors file, or a folder of .safetensors files.
+
+    Told apart by name, then by content. UserError where it is none of these.
+    """
+    from tools.llama.checkpoint import Checkpoint
+    from tools.llama.safetensors import SafetensorsFile, open_folder
+
+    path = Path(path)
+    if path.is_dir():
+        return open_folder(path)
+    if not path.is_file():
+        raise UserError("no such file", path, "name a checkpoint")
+    if path.suffix == ".safetensors":
+        return SafetensorsFile(path)
+    return Checkpoint(path)
+
+
+def widen(array: np.ndarray, type_name: str) -> np.ndarray:
+    """The array as stored → one to compute with: bfloat16's bits become float32, exactly."""
+    if type_name != "BFloat16":
+        return array
+    return (array.astype(np.uint32) << 16).view(np.float32)
+
+
+def cast(array: np.ndarray, type_name: str) -> np.ndarray:
+    """The array in the storage type `type_name`; bfloat16 comes back as its uint16 bits."""
+    if type_name != "BFloat16":
+        # Not ascontiguousarray, which makes a scalar a vector of one.
+        return np.asarray(array, dtype=DTYPES[type_name], order="C")
+    bits = np.asarray(array, dtype=np.float32, order="C").view(np.uint32)
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    # The carry would turn a NaN's payload into an infinity or a number: keep it quiet instead.
+    return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype(np.uint16)
