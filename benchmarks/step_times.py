@@ -145,9 +145,6 @@ def main(run: Path, output: Path) -> None:
             bounds.append(operations(shape, lora, point, round(side.useful)) / rate)
             click.echo(f"{label}: {side.step:.2f} s, bound {bounds[-1]:.2f} s", err=True)
     draw(POINTS, sides, bounds, output)
-    write_json(
-        output.with_suffix(".json"), [[*p, s.step, b] for p, s, b in zip(POINTS, sides, bounds)]
-    )
     click.echo("| rows | length | workers | tokens | step, s | bound, s | tokens/s | peak, GB |")
     click.echo("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for point, side, bound in zip(POINTS, sides, bounds):

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.huggingface import export_model, import_model, read_shape
-from tools.llama.merging import merge
+from tools.llama.merging import merge, read_config
 from tools.llama.peft import export_adapter
 from tools.llama.safetensors import SafetensorsFile
 
@@ -119,6 +119,32 @@ def test_special_ids_of_a_config(exported):
     config.update(eos_token_id=[7, 9], pad_token_id=None)
     shape = read_shape(config, exported)
     assert (shape.eos_token_id, shape.pad_token_id) == (7, 7)
+
+
+def test_llama_3_is_the_profile_s():
+    """config.json of meta-llama/Meta-Llama-3-8B, what of it tells the shape."""
+    config = {
+        "model_type": "llama",
+        "hidden_act": "silu",
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+        "rope_theta": 500000.0,
+        "rope_scaling": None,
+        "rms_norm_eps": 1e-05,
+        "attention_bias": False,
+        "bos_token_id": 128000,
+        "eos_token_id": 128001,
+        "tie_word_embeddings": False,
+    }
+    found = read_shape(config, Path("config.json"))
+    ours, _ = read_config(made.CONFIGS / "llama3-8b" / "finetune.yaml")
+    assert found.parameters() == ours.parameters() and found.count() == 8_030_261_248
+    same = ("theta", "rms_norm_eps", "num_heads", "n_kv_heads", "bos_token_id", "eos_token_id")
+    assert [getattr(found, key) for key in same] == [getattr(ours, key) for key in same]
 
 
 @pytest.mark.parametrize("name", ["model.ckpt", "model.json", "tokenizer.json"])
