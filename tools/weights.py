@@ -30,7 +30,7 @@ _PATH = click.Path(exists=True, path_type=Path)
 
 @click.command(cls=Command, epilog=_EPILOG)
 @click.option("--config", type=_PATH, help="model.json of a profile; of an adapter, finetune.yaml.")
-@click.option("--material", type=_PATH, help="Folder of the fetched artefacts.")
+@click.option("--material", type=click.Path(path_type=Path), help="Folder of what was fetched.")
 @click.option("--model", type=_PATH, help="A model's folder, of ours or of Hugging Face.")
 @click.option("--adapter", type=_PATH, help="An adapter's checkpoint, or PEFT's folder.")
 @click.option("--to", type=click.Choice(["mindformers", "huggingface", "peft"]), help="The form.")
