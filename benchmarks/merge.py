@@ -151,7 +151,7 @@ def main(folder: Path, layers: int, peer_layers: int, times: int) -> None:
     rows = []
     try:
         for count, peer in ((layers, False), (peer_layers, True)):
-            if count or peer:
+            if count:
                 part = compare(folder, count, peer, times)
                 copy = statistics.median(part[0].seconds)
                 for item in part:

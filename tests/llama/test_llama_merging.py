@@ -93,20 +93,29 @@ def test_what_is_made_of_the_same_is_left_as_it_is(run):
     assert all(third[name].st_ino != again[name].st_ino for name in again)
 
 
-def test_the_base_is_read_once(run, monkeypatch):
-    read = []
-    rows = TensorFile.read_rows
+def test_what_is_changed_is_read_once_and_the_rest_is_copied(run, monkeypatch):
+    read, copied = [], []
+    into, copy = TensorFile._read_into, merging.copy_tensor
 
-    def count(self, name, start, stop):
-        read.append((self.path.parent.name, name, start))
-        return rows(self, name, start, stop)
+    def count(self, room, entry, start, stop):
+        read.append((self.path.parent.name, entry.name, start))
+        return into(self, room, entry, start, stop)
 
-    monkeypatch.setattr(TensorFile, "read_rows", count)
+    def name(source, entry, writers, on_bytes):
+        copied.append((entry.name, len(writers)))
+        copy(source, entry, writers, on_bytes)
+
+    monkeypatch.setattr(TensorFile, "_read_into", count)
+    monkeypatch.setattr(merging, "copy_tensor", name)
     monkeypatch.setattr(tensors, "BLOCK", 64)  # two rows of a square matrix
     merge(run)
-    from_base = [item for item in read if item[0] == "base"]
-    # Seven matrices of eight rows, two of four, three norms.
-    assert len(from_base) == len(set(from_base)) == 7 * 4 + 2 * 2 + 3
+    shape, lora = read_config(run / "finetune.yaml")
+    changed = {name[: name.index(".mind")] + ".weight" for name in adapter_parameters(shape, lora)}
+    from_base = [item[1:] for item in read if item[0] == "base"]
+    rows = {name: shape.parameters()[name][0] for name in changed}
+    once = [(name, start) for name, many in rows.items() for start in range(0, many, 2)]
+    assert sorted(from_base) == sorted(once)
+    assert copied == [(name, 11) for name in shape.parameters() if name not in changed]
     merged = Checkpoint(run / "merged" / "3" / "model.ckpt")
     assert (merged.read("model.layers.0.attention.wq.weight") == 2 * 8 * 9).all()
 

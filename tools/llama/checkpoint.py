@@ -22,6 +22,7 @@ import numpy as np
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.llama.tensors import DTYPES, MOST_DIMS, Entry, TensorFile, cast
+from tools.llama.transfer import transfer
 
 _PART = 512 << 20
 _VARINT, _BYTES = 0, 2
@@ -225,6 +226,19 @@ class CheckpointWriter:
             self._left -= len(part)
             self._part_left -= len(part)
             data = data[len(part) :]
+
+    def copy(self, source: int, offset: int, size: int) -> None:
+        """Write the next `size` bytes from the open file `source`."""
+        if size > self._left:
+            raise ValueError(f"{size} bytes where {self._left} are left")
+        while size:
+            if not self._part_left:
+                self._open_part()
+            count = min(size, self._part_left)
+            transfer(source, offset, count, self._handle)
+            self._left -= count
+            self._part_left -= count
+            offset, size = offset + count, size - count
 
     def end(self) -> None:
         """ValueError unless the last tensor is whole."""

@@ -21,7 +21,7 @@ from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.shape import LlamaShape
 from tools.llama.shards import open_whole
 from tools.llama.tensors import Entry, Tensors, cast, open_tensors, widen
-from tools.llama.writing import open_writer
+from tools.llama.writing import copy_tensor, open_writer
 from tools.settings.resolve import read_finetune
 
 DONE = "merge.json"
@@ -111,6 +111,9 @@ def merge_into(
             pairs = [adapter.pair(entry.name) for adapter in adapters]
             for writer in writers:
                 writer.begin(entry)
+            if not any(pairs):
+                copy_tensor(base, entry, writers, bar.advance)
+                continue
             for start, rows in base.blocks(entry.name):
                 for adapter, pair, writer in zip(adapters, pairs, writers):
                     writer.write(rows if pair is None else adapter.add(rows, start, pair, entry))

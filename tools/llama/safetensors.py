@@ -13,12 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, Union
+from typing import Any, BinaryIO, Optional, Union
 
 import numpy as np
 
 from tools.files.errors import UserError
 from tools.llama.tensors import MOST_DIMS, Entry, TensorFile, Tensors
+from tools.llama.transfer import transfer
 
 INDEX = "model.safetensors.index.json"
 _NAMES = {
@@ -108,6 +109,10 @@ class SafetensorsFolder(Tensors):
         self.entry(name)
         return self._files[name].read_rows(name, start, stop)
 
+    def place(self, name: str) -> Optional[tuple[Path, tuple[tuple[int, int], ...]]]:
+        self.entry(name)
+        return self._files[name].place(name)
+
 
 def open_folder(folder: Path) -> Tensors:
     """Open model.safetensors, or the shards that model.safetensors.index.json names."""
@@ -171,6 +176,13 @@ class SafetensorsWriter:
             raise ValueError(f"{len(data)} bytes where {self._left} are left")
         self._handle.write(data)
         self._left -= len(data)
+
+    def copy(self, source: int, offset: int, size: int) -> None:
+        """Write the next `size` bytes from the open file `source`."""
+        if size > self._left:
+            raise ValueError(f"{size} bytes where {self._left} are left")
+        transfer(source, offset, size, self._handle)
+        self._left -= size
 
     def end(self) -> None:
         """ValueError unless the last tensor is whole."""

@@ -5,10 +5,11 @@ Element types have MindSpore's names. bfloat16 is kept as its bits, uint16: nump
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 
@@ -26,8 +27,11 @@ DTYPES = {
     "Bool": np.dtype("?"),
 }
 MOST_DIMS = 8  # MindSpore's own limit
-# Bytes of a tensor that are read, changed and written at a time.
-BLOCK = 16 << 20
+# Bytes of a tensor that are read, changed and written at a time: what stays in a core's cache,
+# where a block is merged in half the time that 16 MB take.
+BLOCK = 1 << 20
+# So far before what is read the system is asked to read ahead.
+_AHEAD = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,10 @@ class Tensors:
         """Rows start to stop of a tensor as stored, (stop - start, …); a scalar has one row."""
         raise NotImplementedError
 
+    def place(self, name: str) -> Optional[tuple[Path, tuple[tuple[int, int], ...]]]:
+        """The file and the (offset, size) pieces that hold a tensor as it is, if there are any."""
+        return None
+
     def read(self, name: str) -> np.ndarray:
         """The whole tensor; bfloat16 is widened to float32, exactly."""
         entry = self.entry(name)
@@ -100,11 +108,18 @@ class Tensors:
         return widen(array, entry.type_name).reshape(entry.shape)
 
     def blocks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, rows as stored) in turn, at most BLOCK bytes or a row at a time."""
-        entry = self.entry(name)
-        step = max(1, BLOCK // max(1, entry.row_size * entry.dtype.itemsize))
-        for start in range(0, entry.rows, step):
-            yield start, self.read_rows(name, start, min(start + step, entry.rows))
+        """Yield (first row, rows as stored) in turn, at most BLOCK bytes or a row at a time.
+
+        The rows may be overwritten when the next ones are asked for.
+        """
+        for start, stop in _steps(self.entry(name)):
+            yield start, self.read_rows(name, start, stop)
+
+
+def _steps(entry: Entry) -> Iterator[tuple[int, int]]:
+    step = max(1, BLOCK // max(1, entry.row_size * entry.dtype.itemsize))
+    for start in range(0, entry.rows, step):
+        yield start, min(start + step, entry.rows)
 
 
 class TensorFile(Tensors):
@@ -115,18 +130,36 @@ class TensorFile(Tensors):
 
     def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
         entry = self.entry(name)
+        room = np.empty((stop - start) * entry.row_size * entry.dtype.itemsize, np.uint8)
+        return self._read_into(room, entry, start, stop)
+
+    def place(self, name: str) -> Optional[tuple[Path, tuple[tuple[int, int], ...]]]:
+        return self.path, self.entry(name).pieces
+
+    def blocks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
+        entry = self.entry(name)
+        room = np.empty(0, np.uint8)  # for all blocks: new memory would be cleared each time
+        for start, stop in _steps(entry):
+            size = (stop - start) * entry.row_size * entry.dtype.itemsize
+            room = room if len(room) >= size else np.empty(size, np.uint8)
+            yield start, self._read_into(room[:size], entry, start, stop)
+
+    def _read_into(self, room: np.ndarray, entry: Entry, start: int, stop: int) -> np.ndarray:
         width = entry.row_size * entry.dtype.itemsize
         first, last = start * width, stop * width
-        data = bytearray(last - first)
-        view, passed = memoryview(data), 0
+        view, passed = memoryview(room), 0
         with self.path.open("rb", buffering=0) as handle:
             for offset, size in entry.pieces:
                 low, high = max(first, passed), min(last, passed + size)
                 if low < high:
                     handle.seek(offset + low - passed)
                     self._fill(handle, view[low - first : high - first])
+                    if hasattr(os, "posix_fadvise"):
+                        after = handle.tell() + _AHEAD
+                        advice = os.POSIX_FADV_WILLNEED
+                        os.posix_fadvise(handle.fileno(), after, high - low, advice)
                 passed += size
-        return np.frombuffer(data, entry.dtype).reshape(stop - start, *entry.shape[1:])
+        return room.view(entry.dtype).reshape(stop - start, *entry.shape[1:])
 
     def _fill(self, handle, view: memoryview) -> None:
         while view:
@@ -158,7 +191,7 @@ def widen(array: np.ndarray, type_name: str) -> np.ndarray:
     """The array as stored → one to compute with: bfloat16's bits become float32, exactly."""
     if type_name != "BFloat16":
         return array
-    return (array.astype(np.uint32) << 16).view(np.float32)
+    return np.left_shift(array, 16, dtype=np.uint32).view(np.float32)
 
 
 def cast(array: np.ndarray, type_name: str) -> np.ndarray:
@@ -167,6 +200,14 @@ def cast(array: np.ndarray, type_name: str) -> np.ndarray:
         # Not ascontiguousarray, which makes a scalar a vector of one.
         return np.asarray(array, dtype=DTYPES[type_name], order="C")
     bits = np.asarray(array, dtype=np.float32, order="C").view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    # The carry would turn a NaN's payload into an infinity or a number: keep it quiet instead.
-    return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype(np.uint16)
+    # In place, for half the time: (bits + 0x7FFF + the last bit that stays) >> 16.
+    rounded = bits >> 16
+    rounded &= 1
+    rounded += 0x7FFF
+    rounded += bits
+    rounded >>= 16
+    nan = np.isnan(array)
+    if nan.any():
+        # The carry would turn a NaN's payload into an infinity or a number: keep it quiet instead.
+        rounded = np.where(nan, (bits >> 16) | 0x40, rounded)
+    return rounded.astype(np.uint16)

@@ -9,10 +9,13 @@ from typing import Union
 
 import numpy as np
 
+from tools.files.errors import UserError
 from tools.llama.checkpoint import CheckpointWriter
 from tools.llama.safetensors import SafetensorsWriter
-from tools.llama.tensors import Entry
+from tools.llama.tensors import Entry, Tensors
 
+# Bytes that go to one file before the next: they are still in memory then.
+_TOGETHER = 64 << 20
 Writer = Union[CheckpointWriter, SafetensorsWriter]
 
 
@@ -39,3 +42,35 @@ def write_tensors(
             writer.begin(entry)
             for rows in rows_of(entry):
                 writer.write(rows)
+
+
+def copy_tensor(
+    source: Tensors, entry: Entry, writers: Sequence[Writer], on_bytes: Callable[[int], object]
+) -> None:
+    """Copy a tensor as it is to all writers, which have begun it; it is read once.
+
+    on_bytes   hears of every n bytes written
+    """
+    place = source.place(entry.name)
+    if place is None:
+        for _, rows in source.blocks(entry.name):
+            for writer in writers:
+                writer.write(rows)
+                on_bytes(rows.nbytes)
+        return
+    path, pieces = place
+    parts = [
+        (start, min(_TOGETHER, offset + size - start))
+        for offset, size in pieces
+        for start in range(offset, offset + size, _TOGETHER)
+    ]
+    with path.open("rb") as handle:
+        for start, count in parts:
+            for writer in writers:
+                try:
+                    writer.copy(handle.fileno(), start, count)
+                except EOFError as error:
+                    raise UserError(
+                        "was cut short while it was read", path, "make it again"
+                    ) from error
+                on_bytes(count)
