@@ -16,6 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -148,6 +149,7 @@ def compare(folder: Path, layers: int, peer: bool, times: int) -> list[Measured]
 def main(folder: Path, layers: int, peer_layers: int, times: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     require_space(folder, 34_000_000_000)
+    folder = Path(tempfile.mkdtemp(dir=folder))
     rows = []
     try:
         for count, peer in ((layers, False), (peer_layers, True)):

@@ -55,6 +55,8 @@ def main(
 
     if bool(adapter) == bool(adapters):
         raise click.UsageError("give either --adapter or --adapters")
+    if strategies and not any("{rank}" in str(path) for path in (base, adapter)):
+        raise click.UsageError("--strategy is for shards: put {rank} into --base or --adapter")
     if adapters and strategies:
         raise click.UsageError("--strategy goes with --adapter")
     if adapter:

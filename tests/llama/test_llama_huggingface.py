@@ -96,7 +96,8 @@ def change(path, **values):
     ("values", "fault"),
     [
         ({"model_type": "mistral"}, "model_type is 'mistral'"),
-        ({"rope_scaling": {"factor": 8}}, "rope_scaling is"),
+        ({"rope_scaling": {"factor": 8}}, "its rotation is"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, "its rotation is"),
         ({"attention_bias": True}, "attention_bias is 'True'"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
         ({"head_dim": 16}, "head_dim is 16, hidden_size / heads 8"),
@@ -116,6 +117,8 @@ def test_what_is_no_plain_llama(tmp_path, exported, values, fault):
 def test_special_ids_of_a_config(exported):
     config = json.loads((exported / "config.json").read_text())
     assert read_shape(config, exported) == made.SHAPE
+    newer = {"rope_type": "default", "rope_theta": 77.0}
+    assert read_shape({**config, "rope_parameters": newer}, exported).theta == 77.0
     config.update(eos_token_id=[7, 9], pad_token_id=None)
     shape = read_shape(config, exported)
     assert (shape.eos_token_id, shape.pad_token_id) == (7, 7)
@@ -154,6 +157,28 @@ def test_a_model_folder_that_lacks_something(tmp_path, name):
     with pytest.raises(UserError):
         export_model(model, tmp_path / "exported")
     assert not (tmp_path / "exported").exists()
+
+
+def test_an_output_never_replaces_what_it_is_made_of(tmp_path, exported):
+    model = tmp_path / "model"
+    before = contents(model), contents(exported)
+    for convert, source in ((export_model, model), (import_model, exported)):
+        for output in (source, tmp_path, source / ".." / source.name):
+            with pytest.raises(UserError, match="would replace what it is made of"):
+                convert(source, output)
+    assert (contents(model), contents(exported)) == before
+
+
+def test_what_would_be_lost_is_told(tmp_path, exported):
+    path = exported / "model.safetensors"
+    tensors = load_file(path)
+    old = {"model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(4, np.float32)}
+    save_file({**tensors, **old}, path)
+    import_model(exported, tmp_path / "back")
+    bias = {"model.layers.0.self_attn.q_proj.bias": np.ones(32, np.float32)}
+    save_file({**tensors, **bias}, path)
+    with pytest.raises(UserError, match=r"holds model.layers.0.self_attn.q_proj.bias and 0 more"):
+        import_model(exported, tmp_path / "again")
 
 
 def test_whole_numbers_are_no_weights(tmp_path):

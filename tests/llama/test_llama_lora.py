@@ -248,6 +248,16 @@ def test_targets_that_match_nothing(tmp_path):
         check_adapter(Checkpoint(adapter), TINY, LoraConfig(2, 4.0, "q_proj"))
 
 
+def test_the_optimiser_s_state_is_passed_over_and_strange_tensors_are_told(tmp_path):
+    tensors = adapter_tensors()
+    states = {f"{kind}.{name}": tensors[name] for name in tensors for kind in ("adam_m", "exp_avg")}
+    check_adapter(Checkpoint(write_adapter(tmp_path / "a.ckpt", {**tensors, **states})), TINY, LORA)
+    bias = {"model.layers.0.attention.wq.bias": np.ones(8, np.float32)}
+    path = write_adapter(tmp_path / "b.ckpt", {**tensors, **bias})
+    with pytest.raises(UserError, match=r"wq.bias, which is no part of LoRA"):
+        check_adapter(Checkpoint(path), TINY, LORA)
+
+
 def test_a_fitting_adapter_passes(tmp_path):
     check_adapter(Checkpoint(write_adapter(tmp_path / "a.ckpt", adapter_tensors())), TINY, LORA)
 

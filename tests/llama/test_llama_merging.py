@@ -253,3 +253,66 @@ def test_mindspore_loads_it_strictly(run):
     command = [sys.executable, "-c", _STRICTLY, str(path), json.dumps(values)]
     done = subprocess.run(command, cwd=run, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_nothing_of_others_is_removed_or_replaced(run):
+    merge(run)
+    (run / "merged" / "notes").mkdir()
+    (run / "merged" / "notes" / "mine.txt").write_text("kept")
+    (run / "adapters" / "11.ckpt").unlink()
+    assert merge(run) == 10
+    names = {path.name for path in (run / "merged").iterdir()}
+    assert names == {*map(str, range(1, 11)), "notes"}
+    base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
+    before = everything(run)
+    for output in (base, run / "base", run / "adapters" / "1.ckpt"):
+        with pytest.raises(UserError, match="would replace what it is made of"):
+            merge_one(base, run / "adapters" / "1.ckpt", config, output)
+    for output in (run, run / "base", run / "adapters"):
+        with pytest.raises(UserError, match="would replace what it is made of"):
+            merge_all(base, run / "adapters", config, output)
+    assert everything(run) == before
+
+
+def test_a_disk_that_fills_leaves_no_short_file(run):
+    """A file that takes fewer bytes than it was given; the last tensor is one that changes."""
+    config = yaml.safe_load((run / "finetune.yaml").read_text())
+    config["model"]["model_config"]["pet_config"]["target_modules"] = "lm_head"
+    (run / "finetune.yaml").write_text(yaml.safe_dump(config))
+    shape, lora = read_config(run / "finetune.yaml")
+    ones = ((n, np.ones(dims), "Float32") for n, dims in adapter_parameters(shape, lora).items())
+    write_checkpoint(run / "one.ckpt", ones)
+    base = run / "base" / "model.ckpt"
+    limit = base.stat().st_size - 100
+    script = "import resource, signal, sys; from tools.merge import main\n"
+    script += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    script += f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\nmain()"
+    for name in ("out.ckpt", "out.safetensors"):
+        words = ["--base", base, "--adapter", run / "one.ckpt", "--output", run / name]
+        command = [sys.executable, "-c", script, *words, "--config", run / "finetune.yaml"]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        assert not (run / name).exists()
+
+
+@pytest.mark.parametrize("type_name", ["Float16", "Int8"])
+def test_sums_that_the_type_cannot_hold(run, type_name):
+    shape, lora = read_config(run / "finetune.yaml")
+    large = [(n, np.full(dims, 100), type_name) for n, dims in shape.parameters().items()]
+    write_checkpoint(run / "base" / "model.ckpt", large)
+    most = ((n, np.full(d, 100), "Float32") for n, d in adapter_parameters(shape, lora).items())
+    write_checkpoint(run / "one.ckpt", most)
+    base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
+    with pytest.raises(UserError, match=r"NaN or infinity|no floating-point"):
+        merge_one(base, run / "one.ckpt", config, run / "out.ckpt")
+    assert not (run / "out.ckpt").exists()
+
+
+def test_a_model_that_is_no_more_is_made_again(run):
+    merge(run)
+    (run / "merged" / "1" / "model.ckpt").unlink()
+    (run / "merged" / "2" / "tokenizer.model").write_bytes(b"other")
+    before = everything(run / "merged" / "3")
+    merge(run)
+    assert everything(run / "merged" / "1").keys() == before.keys()
+    assert (run / "merged" / "2" / "tokenizer.model").read_bytes() == b"vocabulary"

@@ -77,7 +77,12 @@ def test_rslora_is_another_alpha(tmp_path, exported):
         ({"modules_to_save": ["lm_head"]}, "modules_to_save is"),
         ({"rank_pattern": {"q_proj": 4}}, "rank_pattern is"),
         ({"r": 0}, "lora_rank"),
-        ({"r": 4}, "lora_a is"),
+        ({"r": 4}, "lora_A.weight is .* r makes it"),
+        ({"r": 10**400}, "lora_rank"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights is"),
+        ({"use_rslora": "no"}, "use_rslora is"),
+        ({"use_qalora": True}, "use_qalora is"),
+        ({"lora_dropout": "abc"}, "lora_dropout is"),
     ],
 )
 def test_what_is_no_plain_lora(tmp_path, exported, values, fault):

@@ -109,6 +109,8 @@ def tensor(low, high, dtype="U8", shape=None):
         (header(a=tensor(0, 1, shape=[1] * 9)) + bytes(1), "misdescribed"),
         (header(a=tensor(0, 4, dtype="Q4")) + bytes(4), "misdescribed"),
         (header(a=[1, 2]), "misdescribed"),
+        (header(a=tensor(0, 0, shape=[2, 0, 1 << 47, 1 << 47])), "misdescribed"),
+        ((25).to_bytes(8, "little") + b'{"a": {"x":1}, "a": {}  }', "names one twice"),
         (b"\x10\x27\x00\x00\x00\x00\x00\x00" + b"[" * 10000, "not JSON"),
     ],
 )
@@ -151,10 +153,18 @@ def test_shards(tmp_path, small):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"weight_map": {"a": "../x"}}', '{"weight_map": {"a": 1}}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"weight_map": {}}',
+        '{"weight_map": {"a": "../x"}}',
+        '{"weight_map": {"a": 1}}',
+    ],
 )
-def test_an_index_that_is_none(tmp_path, text):
-    (tmp_path / "model.safetensors.index.json").write_text(text)
+def test_an_index_that_is_none(tmp_path, places):
+    (tmp_path / "model.safetensors.index.json").write_text(places)
     with pytest.raises(UserError, match="no index of shards"):
         open_folder(tmp_path)
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
-from tools.llama.tensors import DTYPES, MOST_DIMS, Entry, TensorFile, cast
-from tools.llama.transfer import transfer
+from tools.llama.tensors import DTYPES, MOST_DIMS, Entry, TensorFile, cast, is_possible
+from tools.llama.transfer import transfer, write_all
 
 _PART = 512 << 20
 _VARINT, _BYTES = 0, 2
@@ -66,13 +66,15 @@ def _index(handle: BinaryIO, path: Path) -> dict[str, Entry]:
 
 def _join(tag: str, parts: list[_Piece], path: Path) -> Entry:
     first = parts[0]
+    if any((part.dims, part.type_name) != (first.dims, first.type_name) for part in parts):
+        raise UserError(f"the parts of tensor {tag} do not fit together", path, "make it again")
     dtype = DTYPES.get(first.type_name)
     if dtype is None:
         raise UserError(f"tensor {tag} has the unknown element type {first.type_name!r}", path)
     found = sum(part.size for part in parts)
     # MindSpore writes a scalar's shape as one zero, or not at all.
     shape = () if first.dims == (0,) and found else first.dims
-    if len(shape) > MOST_DIMS or not all(0 <= dim < 1 << 40 for dim in shape):
+    if len(shape) > MOST_DIMS or min(shape, default=0) < 0 or not is_possible(shape):
         raise UserError(f"tensor {tag} has an impossible shape", path, "make or fetch it again")
     expected = dtype.itemsize
     for dim in shape:
@@ -222,7 +224,7 @@ class CheckpointWriter:
             if not self._part_left:
                 self._open_part()
             part = data[: self._part_left]
-            self._handle.write(part)
+            write_all(self._handle, part)
             self._left -= len(part)
             self._part_left -= len(part)
             data = data[len(part) :]
@@ -250,7 +252,7 @@ class CheckpointWriter:
         head = self._head + _field(3, self._part_left)
         size = len(head) + self._part_left
         value = self._tag + _field(2, size)
-        self._handle.write(_field(1, len(value) + size) + value + head)
+        write_all(self._handle, _field(1, len(value) + size) + value + head)
 
 
 def write_checkpoint(

@@ -20,19 +20,20 @@ from tools.files.space import require_space
 from tools.llama.names import hf_name
 from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
 from tools.llama.tensors import Entry, Tensors, open_tensors
-from tools.llama.writing import write_tensors
+from tools.llama.writing import keep_apart, write_tensors
 from tools.records.tokenizer_json import export_tokenizer
 from tools.records.tokenizers import SpecialIds, open_tokenizer
 from tools.settings.resolve import read_resolved
 
 _TORCH = {"Float32": "float32", "Float16": "float16", "BFloat16": "bfloat16"}
+# Older files hold what can be computed from the config.
+_FREQUENCIES = "rotary_emb.inv_freq"
 # Of configurations that share LlamaForCausalLM's name and are other mathematics.
 _MUST_BE = {
     "model_type": ("llama",),
     "hidden_act": ("silu", None),
     "attention_bias": (False, None),
     "mlp_bias": (False, None),
-    "rope_scaling": (None,),
 }
 
 
@@ -44,6 +45,7 @@ def export_model(model: Path, output: Path) -> dict[str, Any]:
     Element types are kept. An output matrix that equals the embedding, byte for byte, is left
     out, as transformers does with tied ones. All files appear together.
     """
+    keep_apart(output, model)
     shape = LlamaShape.load(_there(model / "model.json"))
     tensors = open_tensors(_there(model / "model.ckpt"))
     _check_shapes(tensors, shape)
@@ -70,6 +72,7 @@ def import_model(source: Path, output: Path) -> dict[str, Any]:
     Tensors keep their element types; a tied output matrix is written out. Raises UserError for a
     model that is no plain LLaMA, and where tensors are missing or of other shapes.
     """
+    keep_apart(output, source)
     config = read_resolved(_there(source / "config.json"), ["model_type"])
     shape = read_shape(config, source / "config.json")
     tensors = open_tensors(source)
@@ -78,6 +81,11 @@ def import_model(source: Path, output: Path) -> dict[str, Any]:
     if tied:
         theirs[OUTPUT] = hf_name(EMBEDDING)
     _check_shapes(tensors, shape, theirs)
+    used = {*theirs.values(), hf_name(OUTPUT)}
+    left = [name for name in tensors.names() if name not in used and _FREQUENCIES not in name]
+    if left:
+        what = f"holds {left[0]} and {len(left) - 1} more that a model of this config has not"
+        raise UserError(what, source, "this model cannot be converted")
     entries = [_renamed(tensors.entries[other], name) for name, other in theirs.items()]
     output.parent.mkdir(parents=True, exist_ok=True)
     require_space(output.parent, sum(entry.nbytes for entry in entries))
@@ -108,6 +116,12 @@ def read_shape(config: dict[str, Any], path: Path) -> LlamaShape:
         if config.get(key) not in allowed:
             what = f"{key} is {str(config[key])[:60]!r}, a plain LLaMA has {allowed[0]!r}"
             raise UserError(what, path, "this model cannot be converted")
+    # Where releases from 5 on have the base of the rotation, and its scaling.
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    kind = rope.get("rope_type", rope.get("type", "default")) if isinstance(rope, dict) else None
+    if kind != "default" or set(rope) - {"rope_type", "type", "rope_theta"}:
+        what = f"its rotation is {str(rope)[:60]!r}, a plain LLaMA scales no positions"
+        raise UserError(what, path, "this model cannot be converted")
     heads = config.get("num_attention_heads")
     eos = config.get("eos_token_id")
     pad = config.get("pad_token_id")
@@ -117,9 +131,9 @@ def read_shape(config: dict[str, Any], path: Path) -> LlamaShape:
         "hidden_size": config.get("hidden_size"),
         "intermediate_size": config.get("intermediate_size"),
         "num_heads": heads,
-        "n_kv_heads": config.get("num_key_value_heads", heads),
+        "n_kv_heads": config.get("num_key_value_heads") or heads,
         "vocab_size": config.get("vocab_size"),
-        "theta": config.get("rope_theta", 10000.0),
+        "theta": rope.get("rope_theta", config.get("rope_theta", 10000.0)),
         "rms_norm_eps": config.get("rms_norm_eps"),
         "bos_token_id": config.get("bos_token_id"),
         "eos_token_id": eos,

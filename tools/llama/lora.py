@@ -16,7 +16,12 @@ import numpy as np
 from tools.files.errors import UserError
 from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.shape import LlamaShape
-from tools.llama.tensors import Tensors
+from tools.llama.tensors import FLOATS, Tensors
+
+# What MindFormers' optimisers put before the names of the parameters whose state they keep.
+_STATES = ("adam_m.", "adam_v.", "exp_avg.", "exp_avg_sq.")
+# Above any matrix's; a greater number is a slip.
+_LARGEST_RANK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class LoraConfig:
         try:
             config = cls(int(pet["lora_rank"]), float(pet["lora_alpha"]), pet["target_modules"])
             re.compile(config.targets)
-        except (KeyError, TypeError, ValueError, OverflowError, re.error) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, re.error, RecursionError) as error:
             raise UserError(
                 f"pet_config is not a LoRA config ({error})",
                 where,
@@ -45,7 +50,7 @@ class LoraConfig:
             ) from error
         if pet.get("exclude_layers"):
             raise UserError("exclude_layers is not read here", where, "narrow target_modules")
-        if config.rank < 1 or config.rank != float(pet["lora_rank"]):
+        if not 1 <= config.rank <= _LARGEST_RANK or config.rank != pet["lora_rank"]:
             raise UserError("lora_rank must be a whole number from 1 on", where, "correct it")
         if not 0 < config.alpha < float("inf"):
             raise UserError("lora_alpha must be a positive number", where, "correct it")
@@ -84,7 +89,18 @@ def check_adapter(adapter: Tensors, shape: LlamaShape, lora: LoraConfig) -> None
         raise UserError(
             f"target_modules {lora.targets!r} matches no module", adapter.path, "correct the regex"
         )
-    found = {name: entry.shape for name, entry in adapter.entries.items() if lora_part(name)}
+    kept = {name: e for name, e in adapter.entries.items() if not name.startswith(_STATES)}
+    found = {name: entry.shape for name, entry in kept.items() if lora_part(name)}
+    known = shape.parameters()
+    for name, entry in kept.items():
+        if name in found and entry.type_name not in FLOATS:
+            raise UserError(f"{name} is of {entry.type_name}", adapter.path, "save it as float32")
+        if name not in found and name not in known and entry.size > 1:
+            raise UserError(
+                f"holds {name}, which is no part of LoRA and would be lost",
+                adapter.path,
+                "give a checkpoint of LoRA alone",
+            )
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise UserError(

@@ -20,8 +20,8 @@ from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.shape import LlamaShape
 from tools.llama.shards import open_whole
-from tools.llama.tensors import Entry, Tensors, cast, open_tensors, widen
-from tools.llama.writing import copy_tensor, open_writer
+from tools.llama.tensors import FLOATS, Entry, Tensors, cast, open_tensors, widen
+from tools.llama.writing import copy_tensor, keep_apart, open_writer
 from tools.settings.resolve import read_finetune
 
 DONE = "merge.json"
@@ -56,16 +56,19 @@ class Adapter:
         The sum is taken in float32 and cast once to the storage type. UserError for NaN and
         infinities.
         """
-        sums = pair.b[start : start + len(rows)] @ pair.a
-        sums *= self.scaling
-        sums += widen(rows, entry.type_name)
-        if not np.isfinite(sums).all():
+        with np.errstate(all="ignore"):  # told below, in one line
+            sums = pair.b[start : start + len(rows)] @ pair.a
+            sums *= self.scaling
+            sums += widen(rows, entry.type_name)
+            stored = cast(sums, entry.type_name)
+        # Of what is stored: float16 ends at 65504.
+        if not np.isfinite(widen(stored, entry.type_name)).all():
             raise UserError(
                 f"{entry.name} holds NaN or infinity after the merge",
                 self.tensors.path,
                 "merge an earlier checkpoint",
             )
-        return cast(sums, entry.type_name)
+        return stored
 
 
 def read_config(config: Path) -> tuple[LlamaShape, LoraConfig]:
@@ -86,7 +89,12 @@ def base_entries(base: Tensors, shape: LlamaShape) -> list[Entry]:
                 base.path,
                 "give the base checkpoint that the adapter was trained on",
             )
-    return [entry for name, entry in base.entries.items() if name in wanted]
+    entries = [entry for name, entry in base.entries.items() if name in wanted]
+    for entry in entries:
+        if entry.type_name not in FLOATS:
+            what = f"{entry.name} is of {entry.type_name}, no floating-point numbers"
+            raise UserError(what, base.path, "give a base of float16, bfloat16 or float32")
+    return entries
 
 
 def merge_into(
@@ -139,6 +147,7 @@ def merge(
     strategies: Sequence[Path] = (),
 ) -> None:
     """Write base + scaling · B · A to `output`, names as in the base, whole or not at all."""
+    keep_apart(output, base, adapter)
     opened = open_whole(base, strategies)
     checked = Adapter(open_whole(adapter, strategies), shape, lora)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -152,20 +161,17 @@ def merge_all(base: Path, adapters: Path, config: Path, output: Path) -> int:
 
     A model folder holds model.ckpt, model.json and the tokenizer of the base, and merge.json,
     which says what it was made of; all of them appear together. One that was made of the same is
-    left as it is, one of an adapter that is no more is removed. Raises UserError where there is
-    no adapter or too little disk.
+    left as it is; one that was merged of an adapter that is no more is removed. Raises UserError
+    where there is no adapter or too little disk.
     """
     shape, lora = read_config(config)
     paths = sorted(adapters.glob("*.ckpt"), key=lambda path: (len(path.stem), path.stem))
     if not paths:
         raise UserError("holds no adapter checkpoint", adapters, "run `make finetune`")
+    keep_apart(output, base, adapters)
     opened = open_tensors(base)
     beside = [base.with_name("model.json"), *sorted(base.parent.glob("tokenizer.*"))]
     made_of = {path.stem: _ingredients(base, path, lora, beside) for path in paths}
-    if output.is_dir():
-        for folder in output.iterdir():
-            if folder.is_dir() and folder.name not in made_of:
-                shutil.rmtree(folder)
     todo = [path for path in paths if not _is_made(output / path.stem, made_of[path.stem])]
     checked = [Adapter(open_tensors(path), shape, lora) for path in todo]
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -179,6 +185,9 @@ def merge_all(base: Path, adapters: Path, config: Path, output: Path) -> int:
             write_json(folder / DONE, made_of[path.stem])
         if todo:
             merge_into(opened, checked, [folder / "model.ckpt" for folder in folders], shape)
+    for folder in output.iterdir():
+        if folder.name not in made_of and (folder / DONE).is_file() and not folder.is_symlink():
+            shutil.rmtree(folder)
     return len(paths)
 
 
@@ -190,7 +199,12 @@ def _ingredients(base: Path, adapter: Path, lora: LoraConfig, beside: list[Path]
     """What a merged model is made of; the base by size and time, since it may have 16 GB."""
     state = base.stat()
     return {
-        "base": {"name": base.name, "bytes": state.st_size, "modified_ns": state.st_mtime_ns},
+        "base": {
+            "name": base.name,
+            "bytes": state.st_size,
+            "modified_ns": state.st_mtime_ns,
+            "changed_ns": state.st_ctime_ns,
+        },
         "adapter": content_of(adapter).sha256,
         "scaling": lora.scaling,
         "targets": lora.targets,
@@ -200,6 +214,8 @@ def _ingredients(base: Path, adapter: Path, lora: LoraConfig, beside: list[Path]
 
 def _is_made(folder: Path, ingredients: dict[str, Any]) -> bool:
     try:
-        return json.loads((folder / DONE).read_text("utf-8")) == ingredients
+        same = json.loads((folder / DONE).read_text("utf-8")) == ingredients
+        beside = {name: content_of(folder / name).sha256 for name in ingredients["beside"]}
+        return same and beside == ingredients["beside"] and (folder / "model.ckpt").is_file()
     except (OSError, ValueError, RecursionError):
         return False

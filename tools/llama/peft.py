@@ -15,8 +15,8 @@ from tools.files.errors import UserError
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter
 from tools.llama.names import hf_module, lora_part, peft_name
 from tools.llama.shape import LlamaShape
-from tools.llama.tensors import Entry, Tensors, open_tensors
-from tools.llama.writing import write_tensors
+from tools.llama.tensors import FLOATS, Entry, Tensors, open_tensors
+from tools.llama.writing import keep_apart, write_tensors
 from tools.settings.resolve import read_resolved
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -30,6 +30,13 @@ _MUST_BE = {
     "rank_pattern": (None, {}),
     "alpha_pattern": (None, {}),
     "layers_to_transform": (None, []),
+    "layer_replication": (None, []),
+    "trainable_token_indices": (None, [], {}),
+    "target_parameters": (None, []),
+    "alora_invocation_tokens": (None, []),
+    "use_qalora": (False, None),
+    "use_rslora": (False, True, None),
+    "init_lora_weights": (True, False, None, "gaussian"),  # others change the base
 }
 
 
@@ -41,6 +48,7 @@ def export_adapter(
     adapter     checkpoint that `lora` trained on a model of `shape`
     base_name   what adapter_config.json names as the base: a folder or a repository
     """
+    keep_apart(output, adapter)
     tensors = open_tensors(adapter)
     check_adapter(tensors, shape, lora)
     names = {peft_name(name): name for name in adapter_parameters(shape, lora)}
@@ -71,11 +79,15 @@ def import_adapter(source: Path, shape: LlamaShape, output: Path) -> LoraConfig:
     rsLoRA's scaling, α/√r, is written as the α that gives it. Raises UserError for any other
     variant, and where a module is adapted in some layers only: MindFormers' regex cannot say that.
     """
+    keep_apart(output, source)
     config = read_resolved(source / CONFIG, ["r", "lora_alpha", "peft_type"])
     for key, allowed in _MUST_BE.items():
         if config.get(key) not in allowed:
             what = f"{key} is {str(config[key])[:60]!r}"
             raise UserError(what, source / CONFIG, "only plain LoRA can be converted")
+    dropout = config.get("lora_dropout") or 0.0
+    if type(dropout) not in (int, float) or not 0 <= dropout < 1:
+        raise UserError("lora_dropout is no share below 1", source / CONFIG, "correct it")
     tensors = open_tensors(source / WEIGHTS)
     said = {"lora_rank": config["r"], "lora_alpha": config["lora_alpha"], "target_modules": ".*"}
     every = LoraConfig.from_pet_config(said, str(source / CONFIG))
@@ -89,6 +101,11 @@ def import_adapter(source: Path, shape: LlamaShape, output: Path) -> LoraConfig:
     alpha = every.alpha * (math.sqrt(every.rank) if config.get("use_rslora") else 1.0)
     lora = LoraConfig(every.rank, alpha, "|".join(f"{re.escape(name)}$" for name in sorted(own)))
     names = {known[name]: name for name in tensors.names()}
+    for name, dims in adapter_parameters(shape, lora).items():
+        entry = tensors.entries.get(names.get(name, ""))
+        if entry is not None and (entry.shape != dims or entry.type_name not in FLOATS):
+            what = f"{entry.name} is {entry.shape} of {entry.type_name}, r makes it {dims}"
+            raise UserError(what, tensors.path, "give the config that this adapter was saved with")
     if set(names) != set(adapter_parameters(shape, lora)):
         missing = sorted(set(adapter_parameters(shape, lora)) - set(names))[0]
         raise UserError(
@@ -100,14 +117,13 @@ def import_adapter(source: Path, shape: LlamaShape, output: Path) -> LoraConfig:
         "pet_type": "lora",
         "lora_rank": lora.rank,
         "lora_alpha": lora.alpha,
-        "lora_dropout": float(config.get("lora_dropout") or 0.0),
+        "lora_dropout": dropout,
         "target_modules": lora.targets,
     }
     with atomic_path(output) as folder:
         folder.mkdir()
         write_text(folder / "pet_config.yaml", yaml.safe_dump(pet, sort_keys=False))
         _copy(tensors, names, folder / "adapter.ckpt")
-        check_adapter(open_tensors(folder / "adapter.ckpt"), shape, lora)
     return lora
 
 

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, Optional, Union
 import numpy as np
 
 from tools.files.errors import UserError
-from tools.llama.tensors import MOST_DIMS, Entry, TensorFile, Tensors
-from tools.llama.transfer import transfer
+from tools.llama.tensors import MOST_DIMS, Entry, TensorFile, Tensors, is_possible
+from tools.llama.transfer import transfer, write_all
 
 INDEX = "model.safetensors.index.json"
 _NAMES = {
@@ -63,12 +63,19 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int]:
             raise _damaged(path, "its header is longer than the file")
         data = handle.read(size)
     try:
-        header = json.loads(data)
+        header = json.loads(data, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "its header is not JSON") from error
+        raise _damaged(path, "its header is not JSON, or names one twice") from error
     if not isinstance(header, dict):
         raise _damaged(path, "its header is no object")
     return header, 8 + size
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def _entry(name: str, said: dict[str, Any], start: int) -> Entry:
@@ -77,7 +84,7 @@ def _entry(name: str, said: dict[str, Any], start: int) -> Entry:
     if not all(type(number) is int and 0 <= number < 1 << 48 for number in whole):
         raise ValueError
     entry = Entry(name, tuple(dims), _NAMES[said["dtype"]], ((start + low, high - low),))
-    if len(dims) > MOST_DIMS or entry.nbytes != high - low:
+    if len(dims) > MOST_DIMS or entry.nbytes != high - low or not is_possible(entry.shape):
         raise ValueError
     return entry
 
@@ -124,7 +131,9 @@ def open_folder(folder: Path) -> Tensors:
     try:
         places = json.loads(index.read_text("utf-8"))["weight_map"]
         shards = set(places.values())
-        if not all(isinstance(name, str) and Path(name).name == name for name in shards):
+        if not shards or not all(
+            isinstance(name, str) and Path(name).name == name for name in shards
+        ):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = "is no index of shards in its own folder"
@@ -160,7 +169,7 @@ class SafetensorsWriter:
             at += entry.nbytes
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)  # so that tensors are aligned
-        handle.write(len(text).to_bytes(8, "little") + text)
+        write_all(handle, len(text).to_bytes(8, "little") + text)
 
     def begin(self, entry: Entry) -> None:
         """Begin the tensor whose rows follow: they come in the order of the header."""
@@ -174,7 +183,7 @@ class SafetensorsWriter:
         data = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
         if len(data) > self._left:
             raise ValueError(f"{len(data)} bytes where {self._left} are left")
-        self._handle.write(data)
+        write_all(self._handle, data)
         self._left -= len(data)
 
     def copy(self, source: int, offset: int, size: int) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Union
 
 from tools.files.errors import UserError
 
+_MOST_LAYERS = 10_000
+
 
 @dataclass(frozen=True)
 class LlamaShape:
@@ -56,6 +58,8 @@ class LlamaShape:
                 # YAML reads 1e-5 as text, 1.0e-5 as a number.
                 raise UserError(f"{name} is {value!r}, not {wanted}", where, f"correct {name}")
         shape = cls(**values)
+        if shape.num_layers > _MOST_LAYERS:
+            raise UserError(f"num_layers is {shape.num_layers}", where, "correct num_layers")
         if shape.hidden_size % shape.num_heads or shape.num_heads % shape.n_kv_heads:
             raise UserError(
                 f"hidden_size {shape.hidden_size} must be a multiple of num_heads "
@@ -70,7 +74,7 @@ class LlamaShape:
         """Read the JSON file of what `to_dict` gives."""
         try:
             return cls.from_model_config(json.loads(Path(path).read_text("utf-8")), str(path))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"not JSON ({error})", path, "convert the weights again") from error
 
     def to_dict(self) -> dict[str, Any]:

@@ -102,6 +102,8 @@ def _layout(said: Any, stage: int, where: str) -> Layout:
     # A tensor map counts the axes from the last one, -1 being none.
     if not all(-1 <= axis < len(devices) for axis in maps[0]):
         raise UserError("names an axis that the devices have not", where, "save it again")
+    if len({axis for axis in maps[0] if axis >= 0}) < sum(axis >= 0 for axis in maps[0]):
+        raise UserError("is cut twice along one axis", where, "save the strategy again")
     axes = tuple(None if axis == -1 else len(devices) - 1 - axis for axis in maps[0])
     step, size = said.opt_weight_shard_step, said.opt_weight_shard_size
     cut = int(np.prod([1 if axis is None else devices[axis] for axis in axes]))
@@ -109,7 +111,8 @@ def _layout(said: Any, stage: int, where: str) -> Layout:
     if step <= 0 or size <= 1:
         return Layout(devices, axes, stage=stage)
     repeated = [n for n, many in enumerate(devices) if many > 1 and n not in axes]
-    if len(repeated) != 1 or step != int(np.prod(devices[repeated[0] + 1 :])):
+    uneven = len(repeated) == 1 and devices[repeated[0]] % size
+    if uneven or len(repeated) != 1 or step != int(np.prod(devices[repeated[0] + 1 :])):
         raise UserError("is cut in a way that is not joined here", where, _ELSEWHERE)
     return Layout(devices, axes, step, size, stage)
 

@@ -26,6 +26,7 @@ DTYPES = {
     "Int64": np.dtype("<i8"),
     "Bool": np.dtype("?"),
 }
+FLOATS = ("Float16", "Float32", "Float64", "BFloat16")
 MOST_DIMS = 8  # MindSpore's own limit
 # Bytes of a tensor that are read, changed and written at a time: what stays in a core's cache,
 # where a block is merged in half the time that 16 MB take.
@@ -116,7 +117,17 @@ class Tensors:
             yield start, self.read_rows(name, start, stop)
 
 
+def is_possible(shape: tuple[int, ...]) -> bool:
+    """Whether a tensor of that shape, none of its dimensions 0, could be on a disk."""
+    size = 1
+    for dim in shape:
+        size *= max(dim, 1)
+    return size < 1 << 48
+
+
 def _steps(entry: Entry) -> Iterator[tuple[int, int]]:
+    if not entry.size:
+        return
     step = max(1, BLOCK // max(1, entry.row_size * entry.dtype.itemsize))
     for start in range(0, entry.rows, step):
         yield start, min(start + step, entry.rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import BinaryIO, Optional
+from typing import BinaryIO, Optional, Union
 
 # What a system or a file system without copy_file_range says.
 _CANNOT = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
@@ -19,12 +19,18 @@ def transfer(source: int, offset: int, size: int, target: BinaryIO) -> None:
     while size:
         count = _by_the_system(source, offset, size, target)
         if count is None:
-            data = os.pread(source, min(size, _BLOCK), offset)
-            target.write(data)
-            count = len(data)
+            count = write_all(target, os.pread(source, min(size, _BLOCK), offset))
         if not count:
             raise EOFError("a file was cut short while it was copied")
         offset, size = offset + count, size - count
+
+
+def write_all(target: BinaryIO, data: Union[bytes, memoryview]) -> int:
+    """Write all of `data`: an unbuffered file may take less at a time, on a full disk for one."""
+    left = memoryview(data)
+    while left:
+        left = left[target.write(left) :]
+    return len(data)
 
 
 def _by_the_system(source: int, offset: int, size: int, target: BinaryIO) -> Optional[int]:

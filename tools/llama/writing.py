@@ -33,6 +33,15 @@ def open_writer(path: Path, entries: Sequence[Entry]) -> Iterator[Writer]:
         writer.end()
 
 
+def keep_apart(output: Path, *sources: Path) -> None:
+    """UserError where `output` is one of the sources, or a folder that holds one."""
+    made = output.resolve()
+    for source in sources:
+        own = source.resolve()
+        if made == own or made in own.parents:
+            raise UserError("would replace what it is made of", output, "name another output")
+
+
 def write_tensors(
     path: Path, entries: Sequence[Entry], rows_of: Callable[[Entry], Iterable[np.ndarray]]
 ) -> None:

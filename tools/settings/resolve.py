@@ -202,7 +202,8 @@ def read_finetune(path: Path) -> Dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise UserError("not valid YAML", where, "correct the line") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # No UTF-8, or a value that its tag or form does not allow: 2024-99-99.
         raise UserError("not valid YAML in UTF-8", path, "correct the file") from error
     missing = [name for name in SECTIONS if not isinstance(config, dict) or name not in config]
     if missing:
