@@ -153,7 +153,7 @@ def test_shards(tmp_path, small):
 
 
 @pytest.mark.parametrize(
-    "text",
+    "places",
     [
         "",
         "[]",
