@@ -166,6 +166,14 @@ def test_an_output_never_replaces_what_it_is_made_of(tmp_path, exported):
         for output in (source, tmp_path, source / ".." / source.name):
             with pytest.raises(UserError, match="would replace what it is made of"):
                 convert(source, output)
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "mine.txt").write_text("kept")
+    for convert, source in ((export_model, model), (import_model, exported)):
+        with pytest.raises(UserError, match="no earlier output"):
+            convert(source, notes)
+    assert contents(notes) == {"mine.txt": b"kept"}
+    export_model(model, exported)  # an earlier output is replaced
     assert (contents(model), contents(exported)) == before
 
 

@@ -45,7 +45,7 @@ def export_model(model: Path, output: Path) -> dict[str, Any]:
     Element types are kept. An output matrix that equals the embedding, byte for byte, is left
     out, as transformers does with tied ones. All files appear together.
     """
-    keep_apart(output, model)
+    keep_apart(output, model, mark="config.json")
     shape = LlamaShape.load(_there(model / "model.json"))
     tensors = open_tensors(_there(model / "model.ckpt"))
     _check_shapes(tensors, shape)
@@ -72,7 +72,7 @@ def import_model(source: Path, output: Path) -> dict[str, Any]:
     Tensors keep their element types; a tied output matrix is written out. Raises UserError for a
     model that is no plain LLaMA, and where tensors are missing or of other shapes.
     """
-    keep_apart(output, source)
+    keep_apart(output, source, mark="model.json")
     config = read_resolved(_there(source / "config.json"), ["model_type"])
     shape = read_shape(config, source / "config.json")
     tensors = open_tensors(source)

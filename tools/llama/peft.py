@@ -48,7 +48,7 @@ def export_adapter(
     adapter     checkpoint that `lora` trained on a model of `shape`
     base_name   what adapter_config.json names as the base: a folder or a repository
     """
-    keep_apart(output, adapter)
+    keep_apart(output, adapter, mark=CONFIG)
     tensors = open_tensors(adapter)
     check_adapter(tensors, shape, lora)
     names = {peft_name(name): name for name in adapter_parameters(shape, lora)}
@@ -79,7 +79,7 @@ def import_adapter(source: Path, shape: LlamaShape, output: Path) -> LoraConfig:
     rsLoRA's scaling, α/√r, is written as the α that gives it. Raises UserError for any other
     variant, and where a module is adapted in some layers only: MindFormers' regex cannot say that.
     """
-    keep_apart(output, source)
+    keep_apart(output, source, mark="pet_config.yaml")
     config = read_resolved(source / CONFIG, ["r", "lora_alpha", "peft_type"])
     for key, allowed in _MUST_BE.items():
         if config.get(key) not in allowed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 
@@ -33,13 +33,19 @@ def open_writer(path: Path, entries: Sequence[Entry]) -> Iterator[Writer]:
         writer.end()
 
 
-def keep_apart(output: Path, *sources: Path) -> None:
-    """UserError where `output` is one of the sources, or a folder that holds one."""
+def keep_apart(output: Path, *sources: Path, mark: Optional[str] = None) -> None:
+    """UserError where `output` is one of the sources, or a folder that holds one.
+
+    mark   a file that an earlier output of the same kind holds: another folder, which would be
+           replaced whole, is refused unless it is empty
+    """
     made = output.resolve()
     for source in sources:
         own = source.resolve()
         if made == own or made in own.parents:
             raise UserError("would replace what it is made of", output, "name another output")
+    if mark and output.is_dir() and any(output.iterdir()) and not (output / mark).is_file():
+        raise UserError(f"is a folder without {mark}: no earlier output", output, "name another")
 
 
 def write_tensors(
