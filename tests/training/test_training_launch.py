@@ -303,7 +303,7 @@ def breakages():
         "cut base": (lambda run: os.truncate(run / "base.ckpt", 100), "not a whole"),
         "other base": (
             model(lambda tree: tree["model_config"].update(vocab_size=9)),
-            r"embedding_weight is not of shape \(9, 8\)",
+            r"embedding_weight is \(8, 8\), finetune.yaml makes it \(9, 8\)",
         ),
         "no model.json keys": (lambda run: (run / "model.json").write_text("{}"), "lacks model_c"),
         "no LoRA": (model(lambda tree: tree.update(pet_config=None)), "not a LoRA config"),

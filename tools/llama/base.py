@@ -68,10 +68,7 @@ def _from_mindspore(path: Path, shape: LlamaShape, output: Path) -> None:
     if not path.is_file():
         raise UserError("no such file", path, "run `make fetch`")
     checkpoint = Checkpoint(path)
-    for name, dims in shape.parameters().items():
-        found = checkpoint.entries[name].shape if name in checkpoint else "missing"
-        if found != dims:
-            raise UserError(f"{name} is {found}, the config makes it {dims}", path)
+    checkpoint.require_shapes(shape.parameters(), "the config", "fetch the right model")
     # 16 GB are linked, not copied, where the file system can.
     with atomic_path(output) as temporary:
         try:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.shape import EMBEDDING, FINAL_NORM, OUTPUT, LlamaShape
 
@@ -54,14 +53,8 @@ class Decoder:
         Raises UserError unless it holds every parameter of the shape, in the right shape.
         """
         self._weights = []  # the old weights go before the new ones come
-        for name, dims in self.shape.parameters().items():
-            found = checkpoint.entries[name].shape if name in checkpoint else "missing"
-            if found != dims:
-                raise UserError(
-                    f"{name} is {found}, model.json makes it {dims}",
-                    checkpoint.path,
-                    "name a whole checkpoint of that model",
-                )
+        remedy = "name a whole checkpoint of that model"
+        checkpoint.require_shapes(self.shape.parameters(), "model.json", remedy)
         self._embedding = _read(checkpoint, EMBEDDING)
         self._output_weight = self._tensor(
             _read(checkpoint, OUTPUT) * _read(checkpoint, FINAL_NORM)

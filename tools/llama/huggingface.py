@@ -7,20 +7,20 @@ are paired alike in MindFormers and Hugging Face.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
 
+from tools.files.apart import keep_apart
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
 from tools.files.progress import progress
 from tools.files.space import require_space
 from tools.llama.names import hf_name
 from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
-from tools.llama.tensors import Entry, Tensors, open_tensors
-from tools.llama.writing import keep_apart, write_tensors
+from tools.llama.tensors import Tensors, open_tensors
+from tools.llama.writing import copy_renamed
 from tools.records.tokenizer_json import export_tokenizer
 from tools.records.tokenizers import SpecialIds, open_tokenizer
 from tools.settings.resolve import read_resolved
@@ -52,16 +52,19 @@ def export_model(model: Path, output: Path) -> dict[str, Any]:
     tied = _same(tensors, EMBEDDING, OUTPUT)
     names = [name for name in shape.parameters() if not (tied and name == OUTPUT)]
     ours = {hf_name(name): name for name in names}
-    entries = [_renamed(tensors.entries[name], other) for other, name in ours.items()]
+    size = sum(tensors.entries[name].nbytes for name in names)
     output.parent.mkdir(parents=True, exist_ok=True)
-    require_space(output.parent, sum(entry.nbytes for entry in entries))
+    require_space(output.parent, size)
     with atomic_path(output) as folder:
         folder.mkdir()
-        write_json(folder / "config.json", _config(shape, tied, entries[0].type_name))
+        write_json(
+            folder / "config.json", _config(shape, tied, tensors.entries[EMBEDDING].type_name)
+        )
         ids = SpecialIds(shape.bos_token_id, shape.eos_token_id, shape.pad_token_id)
         export_tokenizer(find_tokenizer(model), folder, ids)
-        _copy(tensors, entries, ours, folder / "model.safetensors")
-    return {"tensors": len(entries), "tied": tied}
+        with progress("convert weights", size, unit="bytes") as bar:
+            copy_renamed(tensors, ours, folder / "model.safetensors", bar.advance)
+    return {"tensors": len(ours), "tied": tied}
 
 
 def import_model(source: Path, output: Path) -> dict[str, Any]:
@@ -86,9 +89,9 @@ def import_model(source: Path, output: Path) -> dict[str, Any]:
     if left:
         what = f"holds {left[0]} and {len(left) - 1} more that a model of this config has not"
         raise UserError(what, source, "this model cannot be converted")
-    entries = [_renamed(tensors.entries[other], name) for name, other in theirs.items()]
+    size = sum(tensors.entries[other].nbytes for other in theirs.values())
     output.parent.mkdir(parents=True, exist_ok=True)
-    require_space(output.parent, sum(entry.nbytes for entry in entries))
+    require_space(output.parent, size)
     with atomic_path(output) as folder:
         folder.mkdir()
         tokenizer = find_tokenizer(source)
@@ -98,8 +101,9 @@ def import_model(source: Path, output: Path) -> dict[str, Any]:
         total = shape.count() - (shape.vocab_size * shape.hidden_size if tied else 0)
         counts = {"trained": 0, "total": total, "denominator": total}
         write_json(folder / "parameters.json", counts)
-        _copy(tensors, entries, theirs, folder / "model.ckpt")
-    return {"tensors": len(entries), "tied": tied}
+        with progress("convert weights", size, unit="bytes") as bar:
+            copy_renamed(tensors, theirs, folder / "model.ckpt", bar.advance)
+    return {"tensors": len(theirs), "tied": tied}
 
 
 def find_tokenizer(folder: Path) -> Path:
@@ -176,10 +180,6 @@ def _there(path: Path) -> Path:
     return path
 
 
-def _renamed(entry: Entry, name: str) -> Entry:
-    return Entry(name, entry.shape, entry.type_name)
-
-
 def _check_shapes(
     tensors: Tensors, shape: LlamaShape, names: Union[dict[str, str], None] = None
 ) -> None:
@@ -196,15 +196,3 @@ def _same(tensors: Tensors, one: str, other: str) -> bool:
         return False
     pairs = zip(tensors.blocks(one), tensors.blocks(other))
     return all(np.array_equal(a.view(np.uint8), b.view(np.uint8)) for (_, a), (_, b) in pairs)
-
-
-def _copy(tensors: Tensors, entries: list[Entry], names: dict[str, str], path: Path) -> None:
-    """Write `entries`, the rows of each from the tensor that `names` says."""
-    with progress("convert weights", sum(e.nbytes for e in entries), unit="bytes") as bar:
-
-        def rows_of(entry: Entry) -> Iterator[np.ndarray]:
-            for _, rows in tensors.blocks(names[entry.name]):
-                yield rows
-                bar.advance(rows.nbytes)
-
-        write_tensors(path, entries, rows_of)

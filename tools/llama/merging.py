@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Union
 
 import numpy as np
 
+from tools.files.apart import keep_apart
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
@@ -21,7 +22,7 @@ from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.shape import LlamaShape
 from tools.llama.shards import open_whole
 from tools.llama.tensors import FLOATS, Entry, Tensors, cast, open_tensors, widen
-from tools.llama.writing import copy_tensor, keep_apart, open_writer
+from tools.llama.writing import copy_tensor, open_writer
 from tools.settings.resolve import read_finetune
 
 DONE = "merge.json"
@@ -81,14 +82,8 @@ def read_config(config: Path) -> tuple[LlamaShape, LoraConfig]:
 def base_entries(base: Tensors, shape: LlamaShape) -> list[Entry]:
     """The base's parameters in the order of its file; UserError where one is not as in `shape`."""
     wanted = shape.parameters()
-    for name, dims in wanted.items():
-        found = base.entries[name].shape if name in base else "missing"
-        if found != dims:
-            raise UserError(
-                f"{name} is {found}, the config makes it {dims}",
-                base.path,
-                "give the base checkpoint that the adapter was trained on",
-            )
+    remedy = "give the base checkpoint that the adapter was trained on"
+    base.require_shapes(wanted, "the config", remedy)
     entries = [entry for name, entry in base.entries.items() if name in wanted]
     for entry in entries:
         if entry.type_name not in FLOATS:

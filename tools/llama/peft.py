@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import yaml
 
+from tools.files.apart import keep_apart
 from tools.files.atomic import atomic_path, write_json, write_text
 from tools.files.errors import UserError
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter
 from tools.llama.names import hf_module, lora_part, peft_name
 from tools.llama.shape import LlamaShape
-from tools.llama.tensors import FLOATS, Entry, Tensors, open_tensors
-from tools.llama.writing import keep_apart, write_tensors
+from tools.llama.tensors import FLOATS, open_tensors
+from tools.llama.writing import copy_renamed
 from tools.settings.resolve import read_resolved
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -69,7 +68,7 @@ def export_adapter(
     with atomic_path(output) as folder:
         folder.mkdir()
         write_json(folder / CONFIG, config)
-        _copy(tensors, names, folder / WEIGHTS)
+        copy_renamed(tensors, names, folder / WEIGHTS)
     return len(modules)
 
 
@@ -123,7 +122,7 @@ def import_adapter(source: Path, shape: LlamaShape, output: Path) -> LoraConfig:
     with atomic_path(output) as folder:
         folder.mkdir()
         write_text(folder / "pet_config.yaml", yaml.safe_dump(pet, sort_keys=False))
-        _copy(tensors, names, folder / "adapter.ckpt")
+        copy_renamed(tensors, names, folder / "adapter.ckpt")
     return lora
 
 
@@ -131,15 +130,3 @@ def _all_adapters(shape: LlamaShape, rank: int) -> list[str]:
     """Every LoRA parameter that some regex could ask for."""
     targets = "|".join(f"{name}$" for name in ("wq", "wk", "wv", "wo", "w1", "w2", "w3", "lm_head"))
     return list(adapter_parameters(shape, LoraConfig(rank, 1.0, targets)))
-
-
-def _copy(tensors: Tensors, names: dict[str, str], path: Path) -> None:
-    entries = [
-        Entry(name, tensors.entries[other].shape, tensors.entries[other].type_name)
-        for name, other in names.items()
-    ]
-
-    def rows_of(entry: Entry) -> Iterator[np.ndarray]:
-        return (rows for _, rows in tensors.blocks(names[entry.name]))
-
-    write_tensors(path, entries, rows_of)

@@ -6,7 +6,7 @@ Element types have MindSpore's names. bfloat16 is kept as its bits, uint16: nump
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
@@ -93,6 +93,13 @@ class Tensors:
         if name not in self.entries:
             raise UserError(f"has no tensor {name}", self.path, "name a checkpoint that has it")
         return self.entries[name]
+
+    def require_shapes(self, wanted: Mapping[str, tuple[int, ...]], who: str, remedy: str) -> None:
+        """UserError, naming the first, where a tensor is missing or not as `who` makes it."""
+        for name, dims in wanted.items():
+            found = self.entries[name].shape if name in self else "missing"
+            if found != dims:
+                raise UserError(f"{name} is {found}, {who} makes it {dims}", self.path, remedy)
 
     def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
         """Rows start to stop of a tensor as stored, (stop - start, …); a scalar has one row."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Optional, Union
-
-import numpy as np
+from typing import Union
 
 from tools.files.errors import UserError
 from tools.llama.checkpoint import CheckpointWriter
@@ -33,30 +31,19 @@ def open_writer(path: Path, entries: Sequence[Entry]) -> Iterator[Writer]:
         writer.end()
 
 
-def keep_apart(output: Path, *sources: Path, mark: Optional[str] = None) -> None:
-    """UserError where `output` is one of the sources, or a folder that holds one.
-
-    mark   a file that an earlier output of the same kind holds: another folder, which would be
-           replaced whole, is refused unless it is empty
-    """
-    made = output.resolve()
-    for source in sources:
-        own = source.resolve()
-        if made == own or made in own.parents:
-            raise UserError("would replace what it is made of", output, "name another output")
-    if mark and output.is_dir() and any(output.iterdir()) and not (output / mark).is_file():
-        raise UserError(f"is a folder without {mark}: no earlier output", output, "name another")
-
-
-def write_tensors(
-    path: Path, entries: Sequence[Entry], rows_of: Callable[[Entry], Iterable[np.ndarray]]
+def copy_renamed(
+    source: Tensors,
+    names: Mapping[str, str],
+    path: Path,
+    on_bytes: Callable[[int], object] = lambda count: None,
 ) -> None:
-    """Write each entry's rows, in its storage type, as `rows_of` gives them."""
+    """Write tensors of `source` to `path` as they are, under other names: new name → old one."""
+    old = {name: source.entry(other) for name, other in names.items()}
+    entries = [Entry(name, entry.shape, entry.type_name) for name, entry in old.items()]
     with open_writer(path, entries) as writer:
         for entry in entries:
             writer.begin(entry)
-            for rows in rows_of(entry):
-                writer.write(rows)
+            copy_tensor(source, old[entry.name], [writer], on_bytes)
 
 
 def copy_tensor(

@@ -57,12 +57,8 @@ def check_inputs(
             "make the records again (make convert)",
         )
     _check_packing(native["model"]["arch"]["type"], config, summary.get("pack", False), records)
-    weights = Checkpoint(base)
-    for name, dims in shape.parameters().items():
-        if name not in weights or weights.entries[name].shape != dims:
-            raise UserError(
-                f"{name} is not of shape {dims}", base, "convert the weights again (make convert)"
-            )
+    remedy = "convert the weights again (make convert)"
+    Checkpoint(base).require_shapes(shape.parameters(), config.name, remedy)
     batch = native["train_dataset"]["batch_size"] * native["parallel_config"]["data_parallel"]
     steps = summary["rows"] // batch * native["runner_config"]["epochs"]
     if steps < checkpoints:
