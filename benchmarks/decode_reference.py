@@ -4,13 +4,11 @@ Runs in the reference environment (torch, transformers, gguf), not in the projec
 
     python benchmarks/decode_reference.py golden --gguf SmolLM2-135M-Instruct.Q4_1.gguf \
         --tokenizer runs/R/base/tokenizer.json --output tests/llama/golden/smollm2-logits.json
-    python benchmarks/decode_reference.py rows --gguf ... --tokenizer ... \
-        --prompts runs/R/prompts/math.jsonl --max-new-tokens 40 --batch-size 8 --output rows.jsonl
-    python benchmarks/decode_reference.py speed --gguf ... --batch-size 1 8 32
+    python benchmarks/decode_reference.py rows --gguf ... --ids prompts.json --output rows.json
+    python benchmarks/decode_reference.py speed --gguf ... --ids ids.json --output speed.json
 
-`rows` writes {"id", "tokens", "margins"} of each prompt and prints the time; a margin is by how
-much the chosen token's logit led, so that ties can be told from faults. The ids come from the
-project's tokenizer file, so that what is compared is the model alone.
+A margin is by how much the chosen token's logit led, so that ties can be told from faults. The ids
+come from the project's tokenizer file, so that what is compared is the model alone.
 """
 
 from __future__ import annotations
@@ -79,7 +77,9 @@ def golden(args: argparse.Namespace) -> None:
     args.output.write_text(json.dumps(value) + "\n")
 
 
-def continue_greedily(model, prompts: list[list[int]], count: int) -> list[tuple[list, list]]:
+def continue_greedily(
+    model, prompts: list[list[int]], count: int, margins: bool = True
+) -> list[tuple[list, list]]:
     """(`tokens`, `margins`) of each prompt, one batch padded on the left, EOS left out."""
     import torch
 
@@ -94,60 +94,82 @@ def continue_greedily(model, prompts: list[list[int]], count: int) -> list[tuple
             max_new_tokens=count,
             do_sample=False,
             pad_token_id=eos,
-            output_logits=True,
+            output_logits=margins,
             return_dict_in_generate=True,
         )
     rows = []
     for row in range(len(prompts)):
-        tokens, margins = [], []
+        tokens, leads = [], []
         for step, token in enumerate(result.sequences[row, width:].tolist()):
-            best = result.logits[step][row].topk(2).values
-            margins.append(round(float(best[0] - best[1]), 5))
+            if margins:
+                best = result.logits[step][row].topk(2).values
+                leads.append(round(float(best[0] - best[1]), 5))
             if token == eos:
                 break
             tokens.append(token)
-        rows.append((tokens, margins))
+        rows.append((tokens, leads))
     return rows
 
 
 def rows(args: argparse.Namespace) -> None:
-    from tokenizers import Tokenizer
+    """Write {"seconds": {batch: s}, "tokens": [ids], "margins": [...]} of all of `args.ids`.
 
-    model, tokenizer = load(args.gguf), Tokenizer.from_file(str(args.tokenizer))
-    prompts = [json.loads(line) for line in args.prompts.read_text("utf-8").splitlines()]
-    ids = [tokenizer.encode(row["prompt"], add_special_tokens=False).ids for row in prompts]
-    order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
-    found = {}
-    began = time.monotonic()
-    for start in range(0, len(order), args.batch_size):
-        batch = order[start : start + args.batch_size]
-        results = continue_greedily(model, [ids[index] for index in batch], args.max_new_tokens)
-        found.update(zip(batch, results))
-    seconds = time.monotonic() - began
-    count = sum(len(tokens) for tokens, _ in found.values())
-    print(f"{len(ids)} rows, {count} tokens, {seconds:.1f} s, {count / seconds:.1f} tokens/s")
-    with args.output.open("w") as handle:
-        for index, row in enumerate(prompts):
-            tokens, margins = found[index]
-            handle.write(json.dumps({"id": row["id"], "tokens": tokens, "margins": margins}) + "\n")
+    Tokens and margins are those of prompts one by one, without padding.
+    """
+    model, prompts = load(args.gguf), json.loads(args.ids.read_text())
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    continue_greedily(model, prompts[:1], 2)  # to warm up
+    seconds = {}
+    for size in args.batch_size:
+        began = time.monotonic()
+        for start in range(0, len(order), size):
+            batch = [prompts[index] for index in order[start : start + size]]
+            continue_greedily(model, batch, args.max_new_tokens, margins=False)
+        seconds[size] = time.monotonic() - began
+    alone = [continue_greedily(model, [prompt], args.max_new_tokens)[0] for prompt in prompts]
+    tokens, margins = zip(*alone)
+    args.output.write_text(json.dumps({"seconds": seconds, "tokens": tokens, "margins": margins}))
 
 
 def speed(args: argparse.Namespace) -> None:
+    """Write {"batches": {batch: {"prefill": [s], "steps": [s]}}, "peak": MB} of `args.ids`."""
+    import resource
+
     import torch
+
+    class Clock:
+        """Called by generate with each step's logits: when that was."""
+
+        def __init__(self) -> None:
+            self.times: list[float] = []
+
+        def __call__(self, _, logits):
+            self.times.append(time.monotonic())
+            return logits
 
     model = load(args.gguf)
     model.generation_config.eos_token_id = None
+    prompts = torch.tensor(json.loads(args.ids.read_text()))
+    result = {}
     for batch in args.batch_size:
-        ids = torch.randint(5, 40000, (batch, args.prompt_tokens))
-        seconds = {}
-        with torch.no_grad():
-            for count in (2, 1, 21):  # the first is to warm up
-                began = time.monotonic()
-                model.generate(ids, max_new_tokens=count, do_sample=False, pad_token_id=2)
-                seconds[count] = time.monotonic() - began
-        step = (seconds[21] - seconds[1]) / 20
-        rate = batch * args.prompt_tokens / seconds[1]
-        print(f"batch {batch}: step {step * 1e3:.1f} ms, prefill {rate:.0f} tokens/s", flush=True)
+        prefill, steps = [], []
+        for turn in range(args.times + 1):
+            clock, began = Clock(), time.monotonic()
+            with torch.no_grad():
+                model.generate(
+                    prompts[:batch],
+                    attention_mask=torch.ones_like(prompts[:batch]),
+                    max_new_tokens=args.max_new_tokens,
+                    do_sample=False,
+                    pad_token_id=2,
+                    logits_processor=[clock],
+                )
+            if turn:  # the first is to warm up
+                prefill.append(clock.times[0] - began)
+                steps += [late - early for early, late in zip(clock.times, clock.times[1:])]
+        result[batch] = {"prefill": prefill, "steps": steps}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    args.output.write_text(json.dumps({"batches": result, "peak": peak}))
 
 
 def main() -> None:
@@ -157,16 +179,14 @@ def main() -> None:
         command = commands.add_parser(function.__name__)
         command.set_defaults(function=function)
         command.add_argument("--gguf", type=Path, required=True)
-        if function is speed:
-            command.add_argument("--batch-size", type=int, nargs="+", default=[1, 8, 32])
-            command.add_argument("--prompt-tokens", type=int, default=64)
-            continue
-        command.add_argument("--tokenizer", type=Path, required=True)
         command.add_argument("--output", type=Path, required=True)
-        if function is rows:
-            command.add_argument("--prompts", type=Path, required=True)
-            command.add_argument("--max-new-tokens", type=int, default=40)
-            command.add_argument("--batch-size", type=int, default=8)
+        if function is golden:
+            command.add_argument("--tokenizer", type=Path, required=True)
+            continue
+        command.add_argument("--ids", type=Path, required=True)
+        command.add_argument("--batch-size", type=int, nargs="+", default=[1, 8, 32])
+        command.add_argument("--max-new-tokens", type=int, default=32)
+        command.add_argument("--times", type=int, default=5)
     args = parser.parse_args()
     args.function(args)
 

@@ -187,7 +187,7 @@ def test_faults_are_one_line(work: Path) -> None:
         assert not list(work.rglob("*.partial"))
 
     refused(one(work, "--max-length", 20), "math.jsonl:4", "positions", "--max-length")
-    refused(one(work, "--device", "Ascend"), "not built yet")
+    refused(one(work, "--device", "Ascend", "--engine", "cached"), "--engine", "CPU alone")
     refused(one(work, "--max-new-tokens", "math=0"), "math=0")
     refused(one(work, "--max-new-tokens", "²"), "NAME=N")
     refused(run(work, "--model", "@c", "--prompts", "@math.jsonl", "--output", "@o"), "model.ckpt")

@@ -79,7 +79,18 @@ _DEFAULT_LENGTH = 64
     show_default=True,
     help="Positions of the model; a longer prompt is refused.",
 )
-@click.option("--device", default="CPU", show_default=True, metavar="CPU", help="Where to run.")
+@click.option(
+    "--device",
+    type=click.Choice(["CPU", "Ascend"]),
+    default="CPU",
+    show_default=True,
+    help="Where to run.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["cached", "mindformers"]),
+    help="Decoder: our own with a cache, for the CPU, or MindFormers' generate; by the device.",
+)
 def main(
     models: tuple[Path, ...],
     prompts: tuple[Path, ...],

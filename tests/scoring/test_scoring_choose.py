@@ -87,6 +87,7 @@ def test_chosen_and_written(run):
     # (1 - 10 / 1000) * 0.3 + 0.7
     assert result["score"] == pytest.approx(0.997)
     assert json.loads((run / "best.json").read_text()) == result
+    assert (run / "checkpoints.png").read_bytes().startswith(b"\x89PNG")
     for index in (1, 2, 3):
         written = json.loads((run / "evaluate" / str(index) / "scores.json").read_text())
         assert written["contest"]["score"] == result["checkpoints"][index - 1]["score"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -12,8 +13,8 @@ import numpy as np
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.progress import progress
-from tools.llama.checkpoint import Checkpoint
-from tools.llama.greedy import Limits, decode_greedily
+from tools.llama.engines import open_engine
+from tools.llama.greedy import Limits
 from tools.llama.predictions import PromptRow, Unfinished, fingerprint, is_done, read_prompts
 from tools.llama.shape import LlamaShape
 
@@ -32,6 +33,7 @@ def generate(
     add_bos: bool = False,
     max_length: int = 8192,
     device: str = "CPU",
+    engine: Optional[str] = None,
 ) -> list[dict[str, Any]]:
     """Answer every prompt of every file by every model, greedily; give the run files' contents.
 
@@ -40,19 +42,17 @@ def generate(
     max_new_tokens  a number a prompt file.
     stop            a prediction ends before the first of these texts.
     max_length      positions of the model: a longer prompt is refused, never cut.
+    engine          one of engines.ENGINES; None: the device's own.
 
     An output appears when it is complete; until then its rows collect in OUTPUT.partial, with
     which the next run goes on. Beside it lies NAME.run.json. An output that is there already,
     from the same model, prompts and settings, is left as it is.
     Raises UserError for files that are missing or damaged, and for a prompt that is too long.
     """
-    if device != "CPU":
-        raise UserError(
-            f"the engine for {device} is not built yet", "--device", "generate on the CPU"
-        )
     if len(outputs) != len(model_folders) * len(prompt_files):
         raise UserError("as many outputs as pairs of model and prompts are needed", "--output")
-    results, engine = [], _Engine(batch_size)
+    opened = open_engine(engine, device, batch_size)
+    results, fingerprints = [], _Fingerprints()
     pairs = [(model, index) for model in model_folders for index in range(len(prompt_files))]
     for (model, index), output in zip(pairs, outputs):
         settings = {
@@ -62,34 +62,20 @@ def generate(
             "add_bos": add_bos,
         }
         task = _Task(Path(model), Path(prompt_files[index]), Path(output), settings, max_length)
-        results.append(task.run(engine))
+        results.append(task.run(opened, fingerprints))
     return results
 
 
-class _Engine:
-    """What all tasks share: one decoder for all models of a shape, so compiled once."""
+class _Fingerprints:
+    """Size and sha256 of files; a checkpoint is read through only once for all its prompt files."""
 
-    def __init__(self, places: int) -> None:
-        self._places = places
-        self._decoder: Any = None
-        self._loaded: Any = None
-        self._fingerprints: dict[Path, dict[str, Any]] = {}
+    def __init__(self) -> None:
+        self._known: dict[Path, dict[str, Any]] = {}
 
-    def fingerprint(self, path: Path) -> dict[str, Any]:
-        """Size and sha256; a checkpoint is read through only once for all its prompt files."""
-        if path not in self._fingerprints:
-            self._fingerprints[path] = fingerprint(path)
-        return self._fingerprints[path]
-
-    def decoder(self, folder: Path, shape: LlamaShape) -> Any:
-        from tools.llama.decoder import Decoder
-
-        if self._decoder is None or self._decoder.shape != shape:
-            self._decoder, self._loaded = Decoder(shape, self._places), None
-        if self._loaded != folder:
-            self._decoder.load(Checkpoint(folder / "model.ckpt"))
-            self._loaded = folder
-        return self._decoder
+    def of(self, path: Path) -> dict[str, Any]:
+        if path not in self._known:
+            self._known[path] = fingerprint(path)
+        return self._known[path]
 
 
 class _Task:
@@ -101,12 +87,12 @@ class _Task:
         self.folder, self.prompts, self.output = folder, prompts, output
         self.settings, self.max_length = settings, max_length
 
-    def run(self, engine: _Engine) -> dict[str, Any]:
+    def run(self, engine: Any, fingerprints: _Fingerprints) -> dict[str, Any]:
         header = {
-            "prompts": engine.fingerprint(self.prompts),
-            "model": engine.fingerprint(self.folder / "model.ckpt"),
-            "tokenizer": engine.fingerprint(tokenizer_path(self.folder)),
-            "settings": self.settings,
+            "prompts": fingerprints.of(self.prompts),
+            "model": fingerprints.of(self.folder / "model.ckpt"),
+            "tokenizer": fingerprints.of(tokenizer_path(self.folder)),
+            "settings": {**self.settings, "engine": engine.name},
         }
         run_file = self.output.with_name(f"{self.output.stem}.run.json")
         done = is_done(self.output, run_file, header)
@@ -120,8 +106,7 @@ class _Task:
             left = [index for index in range(len(rows)) if index not in unfinished.rows]
             began = time.monotonic()
             if left:
-                decoder = engine.decoder(self.folder, shape)
-                self._decode(decoder, tokenizer, rows, ids, left, unfinished)
+                self._decode(engine, shape, tokenizer, ids, left, unfinished)
             seconds = time.monotonic() - began
             content = unfinished.complete(rows)
         tokens = sum(len(row["tokens"]) for row in unfinished.rows.values())
@@ -136,7 +121,7 @@ class _Task:
             "reasons": unfinished.reasons(),
             "seconds": round(seconds, 3),
             "tokens_per_second": round(fresh / seconds, 2) if left else None,
-            "versions": _versions(),
+            "versions": {name: version(name) for name in engine.versions},
         }
         # Written last but for the removal: with it the output counts as done.
         write_json(run_file, result)
@@ -170,9 +155,9 @@ class _Task:
 
     def _decode(
         self,
-        decoder: Any,
+        engine: Any,
+        shape: LlamaShape,
         tokenizer: Any,
-        rows: list[PromptRow],
         ids: list[np.ndarray],
         left: list[int],
         unfinished: Unfinished,
@@ -181,19 +166,19 @@ class _Task:
         limits = Limits(
             self.settings["max_new_tokens"],
             self.settings["min_new_tokens"],
-            decoder.shape.eos_token_id,
+            shape.eos_token_id,
             (lambda tokens: _stop_at(tokenizer.decode(tokens), stop) is not None) if stop else None,
         )
         label = f"{self.folder.name}, {self.prompts.stem}"
-        resumed = len(rows) - len(left)
-        with progress(label, total=len(rows), unit="rows", start=resumed) as bar:
+        resumed = len(ids) - len(left)
+        with progress(label, total=len(ids), unit="rows", start=resumed) as bar:
 
             def done(position: int, tokens: list[int], reason: str) -> None:
                 text = tokenizer.decode(tokens)
                 unfinished.add(left[position], tokens, text[: _stop_at(text, stop)], reason)
                 bar.advance()
 
-            decode_greedily(decoder, [ids[index] for index in left], limits, done)
+            engine.decode(self.folder, shape, [ids[index] for index in left], limits, done)
 
 
 def tokenizer_path(folder: Path) -> Path:
@@ -215,9 +200,3 @@ def _open_tokenizer(folder: Path, shape: LlamaShape) -> Any:
 def _stop_at(text: str, stop: Sequence[str]) -> Optional[int]:
     """Where the first of the stop texts begins, None if none is there."""
     return min((at for at in (text.find(end) for end in stop) if at >= 0), default=None)
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("mindspore", "numpy")}

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict
 
-# Colours that keep apart for every kind of colour vision (Okabe and Ito).
-_TRAIN, _LEFT, _LINE = "#0072b2", "#c8d1da", "#d55e00"
+from tools.files.figure import BLUE, GREY, ORANGE, new_figure, save_figure
+
+_TRAIN, _LEFT, _LINE = BLUE, "#c8d1da", ORANGE
 _STYLES = {
-    "source": ("#9aa5b1", "o"),
+    "source": (GREY, "o"),
     "answer": ("#000000", "|"),
     "direct": ("#56b4e9", "s"),
-    "schoolbook": ("#0072b2", "D"),
-    "scratchpad": ("#d55e00", "^"),
+    "schoolbook": (BLUE, "D"),
+    "scratchpad": (ORANGE, "^"),
 }
 
 
@@ -22,12 +23,9 @@ def draw_corpus(counts: Dict[str, Dict[str, Any]], summary: Dict[str, Any], path
     counts    by kind: rows, unique, train, style, … as in corpus.json
     summary   as in tokens.json; the first tokenizer is drawn
     """
-    # The object interface: pyplot would keep figures in memory and look for a display.
-    from matplotlib.figure import Figure
-
     name, found = next(iter(summary["tokenizers"].items()))
     kinds = list(counts)[::-1]
-    figure = Figure(figsize=(13, 1.6 + 0.34 * len(kinds)), dpi=110, layout="constrained")
+    figure = new_figure((13, 1.6 + 0.34 * len(kinds)))
     rows, lengths, styles = figure.subplots(1, 3, sharey=True)
     places = range(len(kinds))
     unique = [counts[kind]["unique"] for kind in kinds]
@@ -64,5 +62,4 @@ def draw_corpus(counts: Dict[str, Dict[str, Any]], summary: Dict[str, Any], path
     for axes in (rows, lengths, styles):
         axes.grid(axis="x", alpha=0.25)
         axes.set_axisbelow(True)
-    # The version of the library in the file would change its bytes.
-    figure.savefig(path, format="png", metadata={"Software": None})
+    save_figure(figure, path)

@@ -8,10 +8,12 @@ from typing import Any, Dict, List, Optional, Union
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
-from tools.scoring.scores import score_run
+from tools.scoring.curve import draw_checkpoints
+from tools.scoring.scores import minimum_of, score_run
 from tools.settings.resolve import read_resolved
 
 PathLike = Union[str, Path]
+FIGURE = "checkpoints.png"
 
 
 def best_index(scores: List[Dict[str, Any]]) -> int:
@@ -37,9 +39,10 @@ def score_checkpoints(
 ) -> Dict[str, Any]:
     """Score FOLDER/K/{squad,math}.jsonl of every checkpoint K, choose one, write `output`.
 
-    Writes FOLDER/K/scores.json for each, then `output`, last: {"checkpoint", "step", "eligible",
-    "score", "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "eligible", "score"}]},
-    and "model_sha256" of the chosen one's weights where `merged`, the models' folder, is named.
+    Writes FOLDER/K/scores.json for each, checkpoints.png, then `output`, last: {"checkpoint",
+    "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "correct", "count", "eligible",
+    "score"}]} with the values of the chosen one beside, and "model_sha256" of its weights where
+    `merged`, the models' folder, is named.
     Raises UserError where a checkpoint's predictions are missing.
     """
     folder = Path(folder)
@@ -62,22 +65,27 @@ def score_checkpoints(
             phase,
         )
         scores.append(score)
-        rows.append(_row(index, step, score))
+        rows.append(row_of(index, step, score))
     best = best_index(scores)
     result: Dict[str, Any] = {**rows[best], "checkpoints": rows}
     if merged is not None:
         result["model_sha256"] = content_of(Path(merged) / str(best + 1) / "model.ckpt").sha256
+    minimum = minimum_of(baseline, scores[0]["squad"]["count"])
+    draw_checkpoints(rows, best + 1, minimum, Path(output).parent / FIGURE)
     write_json(output, result)
     return result
 
 
-def _row(index: int, step: Optional[int], score: Dict[str, Any]) -> Dict[str, Any]:
+def row_of(index: int, step: Optional[int], score: Dict[str, Any]) -> Dict[str, Any]:
+    """What best.json says of checkpoint `index`, saved after `step`, from its scores.json."""
     return {
         "checkpoint": index,
         "step": step,
         "f1": score["squad"]["f1"],
         "em": score["squad"]["em"],
         "accuracy": score["math"]["accuracy"],
+        "correct": score["math"]["correct"],
+        "count": score["math"]["count"],
         "eligible": score["contest"]["eligible"],
         "score": score["contest"]["score"],
     }

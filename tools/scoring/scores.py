@@ -147,7 +147,7 @@ def score_run(
     reading = squad_from_predictions(squad)
     minimum = None
     if baseline is not None:
-        minimum = rules.squad.share_of(_baseline_reading(baseline, reading["count"]))
+        minimum = minimum_of(baseline, reading["count"], rules)
     elif counts["denominator"] == rules.denominator and reading["count"] == rules.squad.questions:
         minimum = rules.squad.minimum
     arithmetic = score_math(read_predictions(math), rules.arithmetic)
@@ -165,7 +165,11 @@ def read_scores(path: PathLike) -> Dict[str, Any]:
     return scores
 
 
-def _baseline_reading(path: PathLike, count: int) -> ReadingScore:
+def minimum_of(path: PathLike, count: int, rules: Optional[Contest] = None) -> ReadingScore:
+    """F1 and EM, in percent, that an eligible model reaches: a share of the base model's.
+
+    path    scores.json of the base model; UserError unless it is over `count` questions.
+    """
     reading = read_scores(path)["squad"]
     values = [reading.get(key) for key in ("f1", "em")]
     if not all(_is_number(value) and 0 <= value <= 100 for value in values):
@@ -173,7 +177,8 @@ def _baseline_reading(path: PathLike, count: int) -> ReadingScore:
     if reading.get("count") != count:
         what = f"made from {reading.get('count')} questions, the model answered {count}"
         raise UserError(what, path, "evaluate both on the same questions")
-    return ReadingScore(f1=values[0], em=values[1])
+    base = ReadingScore(f1=values[0], em=values[1])
+    return (rules or read_contest()).squad.share_of(base)
 
 
 _RESCORE = "write it with `tools.score run` from the base model's predictions"

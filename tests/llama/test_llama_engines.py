@@ -1,0 +1,84 @@
+"""Two engines, one interface: which is chosen when, and that both give the same answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tools.files.errors import UserError
+from tools.llama.checkpoint import write_checkpoint
+from tools.llama.engines import CachedEngine, open_engine
+from tools.llama.greedy import Limits
+from tools.llama.mindformers_engine import MindFormersEngine, ended, padding_of
+from tools.llama.shape import LlamaShape
+
+EOS = 2
+SHAPE = LlamaShape(2, 32, 48, 4, 2, 24, 10000.0, 1e-5, 1, EOS, EOS)
+
+
+def test_the_device_chooses_and_the_user_may() -> None:
+    assert isinstance(open_engine(None, "CPU", 4), CachedEngine)
+    assert isinstance(open_engine("mindformers", "CPU", 4), MindFormersEngine)
+    assert isinstance(open_engine(None, "Ascend", 4), MindFormersEngine)
+    with pytest.raises(UserError, match="CPU alone"):
+        open_engine("cached", "Ascend", 4)
+
+
+def test_padding_is_never_how_a_prompt_ends() -> None:
+    prompts = [np.array([5, 4]), np.array([5])]
+    assert padding_of(prompts, EOS) == EOS
+    assert padding_of([*prompts, np.array([0]), np.array([7, EOS])], EOS) == 1
+
+
+def test_how_a_row_ends() -> None:
+    limits = Limits(5, 0, EOS)
+    assert ended([7, 8, EOS], limits) == ([7, 8], "eos")
+    assert ended([7, 8, 9, 7, 8], limits) == ([7, 8, 9, 7, 8], "length")
+    assert ended([EOS], limits) == ([], "eos")
+    stopping = Limits(5, 0, EOS, lambda tokens: 8 in tokens)
+    assert ended([7, 8, 9, EOS], stopping) == ([7, 8], "stop")
+    assert ended([7, EOS, 8], stopping) == ([7], "eos")
+
+
+def make_model(folder: Path) -> Path:
+    folder.mkdir()
+    generator = np.random.default_rng(3)
+    write_checkpoint(
+        folder / "model.ckpt",
+        (
+            (name, generator.normal(0, 0.4, dims).astype(np.float32), "Float32")
+            for name, dims in SHAPE.parameters().items()
+        ),
+    )
+    (folder / "model.json").write_text(json.dumps(SHAPE.to_dict()))
+    return folder
+
+
+@pytest.mark.slow  # importing MindFormers takes seconds, and two engines compile
+def test_mindformers_gives_what_ours_gives(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = make_model(tmp_path / "model")
+    generator = np.random.default_rng(0)
+    prompts = [generator.integers(3, 24, size) for size in (3, 17, 9, 9, 30, 5, 12)]
+    prompts[2][-1] = EOS
+    engines = [CachedEngine(4), MindFormersEngine("CPU", 4)]
+    for limits in (
+        Limits(12, 0, EOS),
+        Limits(12, 6, EOS),
+        Limits(12, 1, EOS, lambda tokens: 11 in tokens),
+    ):
+        found: list[dict[int, Any]] = [{}, {}]
+        for engine, answers in zip(engines, found):
+
+            def keep(index: int, tokens: list[int], reason: str, into: Any = answers) -> None:
+                into[index] = (tokens, reason)
+
+            engine.decode(folder, SHAPE, prompts, limits, keep)
+        assert found[0] == found[1] and len(found[0]) == len(prompts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+    reasons = {reason for _, reason in found[0].values()}
+    assert "stop" in reasons and len(reasons) > 1

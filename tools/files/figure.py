@@ -1,0 +1,26 @@
+"""Pictures: an empty figure, and a PNG whose bytes depend on what is drawn alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Tuple
+
+from tools.files.atomic import atomic_path
+
+# They keep apart for every kind of colour vision (Okabe and Ito).
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#9aa5b1"
+
+
+def new_figure(size: Tuple[float, float]) -> Any:
+    """An empty matplotlib Figure of `size`, width and height in inches."""
+    # The object interface: pyplot would keep figures in memory and look for a display.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, dpi=110, layout="constrained")
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write `figure` as a PNG, whole or not at all."""
+    with atomic_path(path) as temporary:
+        # The version of the library in the file would change its bytes.
+        figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,0 +1,71 @@
+"""What answers prompts: our own decoder on the CPU, MindFormers' generate on cards.
+
+An engine has one method, `decode`, its `name`, and `versions`, what its results depend on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from tools.files.errors import UserError
+from tools.llama.checkpoint import Checkpoint
+from tools.llama.greedy import Limits, decode_greedily
+from tools.llama.shape import LlamaShape
+
+Done = Callable[[int, "list[int]", str], object]
+CACHED, MINDFORMERS = "cached", "mindformers"
+ENGINES = (CACHED, MINDFORMERS)
+
+
+def open_engine(name: Optional[str], device: str, places: int) -> Any:
+    """The engine called `name`, or the device's own where that is None.
+
+    places  rows that are decoded at once.
+    Raises UserError where the engine cannot run on the device.
+    """
+    name = name or (CACHED if device == "CPU" else MINDFORMERS)
+    if name == MINDFORMERS:
+        from tools.llama.mindformers_engine import MindFormersEngine
+
+        return MindFormersEngine(device, places)
+    if device != "CPU":
+        what = f"the {CACHED} decoder runs on the CPU alone"
+        raise UserError(what, "--engine", f"leave it out, or say --engine {MINDFORMERS}")
+    return CachedEngine(places)
+
+
+class CachedEngine:
+    """Our decoder with its key-value cache: one for all models of a shape, so compiled once."""
+
+    name = CACHED
+    versions = ("mindspore", "numpy")
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._decoder: Any = None
+        self._loaded: Any = None
+
+    def decode(
+        self,
+        folder: Path,
+        shape: LlamaShape,
+        prompts: Sequence[np.ndarray],
+        limits: Limits,
+        done: Done,
+    ) -> None:
+        """Answer token ids `prompts` by FOLDER/model.ckpt; `done(index, tokens, reason)` each.
+
+        reason  "eos", "stop" or "length".
+        """
+        from tools.llama.decoder import Decoder
+
+        if self._decoder is None or self._decoder.shape != shape:
+            self._decoder, self._loaded = Decoder(shape, self._places), None
+        if self._loaded != folder:
+            self._decoder.load(Checkpoint(folder / "model.ckpt"))
+            self._loaded = folder
+        decode_greedily(self._decoder, prompts, limits, done)

@@ -1,0 +1,159 @@
+"""Greedy decoding by MindFormers' own `generate`: on Ascend with paged attention, as the contest
+does; on the CPU without a cache, which is slow and there to be compared with.
+
+Imported only where it is asked for: MindFormers takes seconds to import.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+
+from tools.llama.checkpoint import Checkpoint
+from tools.llama.greedy import Limits, capacity_of
+from tools.llama.shape import LlamaShape
+
+_BLOCK = 16  # positions in a block of paged attention, MindFormers' default
+_ON_CARDS = {
+    "compute_dtype": "bfloat16",
+    "layernorm_compute_type": "float32",
+    "softmax_compute_type": "float32",
+    "rotary_dtype": "float32",
+    "param_init_type": "bfloat16",
+    "use_past": True,
+    "is_dynamic": True,
+    "use_flash_attention": True,
+    "block_size": _BLOCK,
+}
+# Why each: configs/smollm2-135m/finetune.yaml. Paged attention is not there on the CPU.
+_ON_CPU = {
+    "compute_dtype": "float32",
+    "layernorm_compute_type": "float32",
+    "softmax_compute_type": "float32",
+    "rotary_dtype": "float32",
+    "param_init_type": "float32",
+    "use_past": False,
+    "use_flash_attention": False,
+    "use_rope_slice": True,
+    "fused_rms_norm": False,
+}
+
+
+class MindFormersEngine:
+    """One LlamaForCausalLM of MindFormers, built again for another shape or greater lengths.
+
+    length  positions that it is built for at least.
+    """
+
+    name = "mindformers"
+    versions = ("mindformers", "mindspore", "numpy")
+
+    def __init__(self, device: str, places: int, length: int = 64) -> None:
+        self._device, self._places, self._length = device, places, length
+        self._model: Any = None
+        self._built: Any = None
+        self._loaded: Any = None
+
+    def decode(
+        self,
+        folder: Path,
+        shape: LlamaShape,
+        prompts: Sequence[np.ndarray],
+        limits: Limits,
+        done: Callable[[int, list[int], str], object],
+    ) -> None:
+        """Answer token ids `prompts` by FOLDER/model.ckpt; `done(index, tokens, reason)` each.
+
+        Batches of prompts of nearly equal lengths; their answers come when the last is whole.
+        Raises UserError unless the checkpoint has every parameter of the shape.
+        """
+        longest = max(len(prompt) for prompt in prompts) + limits.max_new_tokens
+        self._build(shape, max(self._length, capacity_of(longest)))
+        self._load(folder, shape)
+        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+        for start in range(0, len(order), self._places):
+            batch = order[start : start + self._places]
+            for index, tokens in zip(batch, self._answers([prompts[i] for i in batch], limits)):
+                done(index, *ended(tokens, limits))
+
+    def _answers(self, prompts: list[np.ndarray], limits: Limits) -> list[list[int]]:
+        """The new tokens of each, EOS and what follows included."""
+        pad = padding_of(prompts, limits.eos_id)
+        # A graph has one number of rows: the last batch is filled up with its first prompt.
+        rows = prompts + prompts[:1] * (self._places - len(prompts))
+        width = max(map(len, rows))
+        ids = np.full((len(rows), width), pad, np.int64)
+        for row, prompt in zip(ids, rows):
+            row[: len(prompt)] = prompt
+        results = self._model.generate(
+            ids,
+            do_sample=False,
+            max_new_tokens=limits.max_new_tokens,
+            min_new_tokens=limits.min_new_tokens or None,
+            eos_token_id=limits.eos_id,
+            pad_token_id=pad,
+        )
+        pairs = zip(results, prompts)
+        return [[int(token) for token in result[len(prompt) :]] for result, prompt in pairs]
+
+    def _build(self, shape: LlamaShape, length: int) -> None:
+        if self._built is not None and self._built[0] == shape and self._built[1] >= length:
+            return
+        if self._built is None:
+            # MindFormers makes a folder for its logs where the process stands.
+            logs = tempfile.mkdtemp(prefix="mindformers-")
+            os.environ.setdefault("LOCAL_DEFAULT_PATH", logs)
+        import mindspore as ms
+        from mindformers.models.llama import LlamaConfig, LlamaForCausalLM
+
+        ms.set_context(mode=ms.GRAPH_MODE, device_target=self._device)
+        settings = dict(_ON_CPU if self._device == "CPU" else _ON_CARDS)
+        if "block_size" in settings:
+            settings["num_blocks"] = self._places * -(-length // _BLOCK) + 1
+        config = LlamaConfig(
+            **shape.to_dict(), batch_size=self._places, seq_length=length, **settings
+        )
+        self._model = LlamaForCausalLM(config)
+        self._model.set_train(False)
+        if self._device == "CPU":
+            # Its own is mint.argmax, for which the CPU has no kernel.
+            self._model.argmax = lambda logits, axis: ms.ops.Argmax(axis)(logits)
+        self._built, self._loaded = (shape, length), None
+
+    def _load(self, folder: Path, shape: LlamaShape) -> None:
+        if self._loaded == folder:
+            return
+        import mindspore as ms
+
+        path = folder / "model.ckpt"
+        remedy = "name a whole checkpoint of that model"
+        Checkpoint(path).require_shapes(shape.parameters(), "model.json", remedy)
+        ms.load_param_into_net(self._model, ms.load_checkpoint(str(path)))
+        self._loaded = folder
+
+
+def padding_of(prompts: Sequence[np.ndarray], eos_id: int) -> int:
+    """A token id to pad with on the right.
+
+    MindFormers counts a prompt's length up to the last token that is not padding: EOS, unless a
+    prompt ends with it; then the first id that no prompt ends with.
+    """
+    last = {int(prompt[-1]) for prompt in prompts}
+    return next(token for token in (eos_id, *range(len(last) + 1)) if token not in last)
+
+
+def ended(tokens: list[int], limits: Limits) -> tuple[list[int], str]:
+    """`tokens` as a row of `greedy.decode_greedily` ends, and why it does."""
+    reason = "eos" if limits.eos_id in tokens else "length"
+    if reason == "eos":
+        tokens = tokens[: tokens.index(limits.eos_id)]
+    if limits.stop:
+        for count in range(1, len(tokens) + 1):
+            if limits.stop(tokens[:count]):
+                return tokens[:count], "stop"
+    return tokens, reason

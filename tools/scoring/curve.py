@@ -1,0 +1,53 @@
+"""checkpoints.png: accuracy, F1 and EM over training, beside the reading that must be kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from tools.files.figure import BLUE, GREEN, ORANGE, new_figure, save_figure
+from tools.scoring.arithmetic import wilson
+from tools.settings.contest import ReadingScore
+
+
+def draw_checkpoints(
+    rows: List[Dict[str, Any]], best: int, minimum: Optional[ReadingScore], path: Path
+) -> None:
+    """Draw the evaluated checkpoints into a PNG.
+
+    rows     "checkpoints" of best.json, in training order.
+    best     the number of the chosen one.
+    minimum  F1 and EM, in percent, that an eligible model reaches.
+    """
+    figure = new_figure((7, 3.8))
+    axes = figure.subplots()
+    places = range(len(rows))
+    accuracy = [100 * row["accuracy"] for row in rows]
+    ends = [wilson(row["correct"], row["count"]) for row in rows]
+    axes.fill_between(
+        places,
+        [100 * low for low, _ in ends],
+        [100 * high for _, high in ends],
+        color=BLUE,
+        alpha=0.12,
+        linewidth=0,
+        label="its 95 % interval",
+    )
+    for label, color, values, gate in (
+        ("accuracy", BLUE, accuracy, None),
+        ("F1", ORANGE, [row["f1"] for row in rows], minimum and minimum.f1),
+        ("EM", GREEN, [row["em"] for row in rows], minimum and minimum.em),
+    ):
+        axes.plot(places, values, color=color, marker="o", linewidth=1.4, label=label)
+        if gate is not None:
+            gate_label = f"{label} that must be kept"
+            axes.axhline(gate, color=color, linestyle=":", linewidth=1.2, label=gate_label)
+    chosen = [place for place, row in enumerate(rows) if row["checkpoint"] == best]
+    axes.axvline(chosen[0], color="#000000", alpha=0.15, linewidth=8, zorder=0, label="chosen")
+    names = [f"step {row['step']}" if row["step"] else str(row["checkpoint"]) for row in rows]
+    axes.set_xticks(list(places), names)
+    axes.set(ylabel="%", title="The checkpoints, beside the reading that must be kept")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    save_figure(figure, path)
