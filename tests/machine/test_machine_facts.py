@@ -137,6 +137,14 @@ def test_mirrors_that_are_some(clone, mirror):
     assert look(clone, mirror=mirror, offline=True).mirror is None
 
 
+def test_pips_proxy_is_for_the_index_alone(clone, web, monkeypatch):
+    """The server is the proxy too: of it the index's whole address is asked, the artefact's path."""
+    monkeypatch.setenv("PIP_PROXY", web.url)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://pypi.example/simple")
+    look(clone)
+    assert {*web.asked} == {"http://pypi.example/simple/mindspore/", "/model.bin"}
+
+
 def test_a_run_that_is_held(clone):
     run = clone / "runs" / "r"
     with run_lock(run):

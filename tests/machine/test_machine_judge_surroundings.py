@@ -27,7 +27,7 @@ def only(lines):
     "reply, index, setup, verdict, text",
     [
         (Reply(URL, REACHED), Index(), True, OK, f"{URL} answers"),
-        (Reply(URL, SILENT, "no answer"), Index(), True, FAULT, "HTTPS_PROXY"),
+        (Reply(URL, SILENT, "x"), Index(), True, FAULT, "(HTTPS_PROXY), or name another index"),
         (Reply(URL, REFUSED, "it answers 404"), Index(), True, FAULT, "PIP_INDEX_URL=URL"),
         (Reply(URL, MISTRUSTED, "a certificate"), Index(), True, FAULT, "PIP_CERT=FILE"),
         (Reply(URL, MISTRUSTED, "x", 1e8), Index(), True, FAULT, "set the clock"),

@@ -54,6 +54,7 @@ global.no-index='true'
 global.timeout='180'
 not a setting"""
     others = ("https://a/simple", "https://b/simple", "/wheels")
+    lines = lines.replace("https://b", "https://user:secret@b")  # what is shown has no password
     assert pip_index(pip(lines), {}) == Index(PYPI, others, "http://proxy:3128", "/ca.pem", False)
 
 
@@ -141,6 +142,7 @@ def test_passwords_are_sent_and_not_shown(web):
     assert reply.outcome == REACHED and "secret" not in str(reply) and "us" not in reply.where
     assert web.asked["/simple/"] == "Basic dXNAZXI6c2VjcmV0"
     assert ask(f"{web.url}/simple/").outcome == REACHED and web.asked["/simple/"] is None
+    assert "secret" not in str(ask("http://user:secret@["))
 
 
 def test_a_folder_as_an_index(tmp_path):

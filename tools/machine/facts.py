@@ -86,9 +86,14 @@ def gather(
     filled = (run,) if fetched else (run, material)
     wrong = mirror and not fetched and not is_url(mirror) and not Path(mirror).is_dir()
     page = network.package_page(index, "mindspore")
-    # The index is asked even where .venv needs nothing of it: for the time.
-    urls = [url for item in found for url in item.urls] + ([page] if index.asked else [])
-    replies = {} if offline else network.ask_all(urls, index)
+    # The index is asked even where .venv needs nothing of it: for the time. Other servers are
+    # not asked by pip, so that its proxy and certificates do not count for them.
+    pages = [page] if index.asked else []
+    pages += [url for item in found if item.package for url in item.urls[-1:]]
+    urls = [url for item in found for url in item.urls if url not in pages]
+    replies: Dict[str, network.Reply] = {}
+    if not offline:
+        replies = {**network.ask_all(pages, index), **network.ask_all(urls)}
     ascend_asked = needs.device == "Ascend"
     return Facts(
         system=(platform.system(), platform.machine(), _c_library()),

@@ -9,14 +9,15 @@ from tools.machine import artifacts
 from tools.machine.artifacts import Found
 from tools.machine.facts import Facts
 from tools.machine.needs import Needs
-from tools.machine.network import MISTRUSTED, REACHED, UNKNOWN, Reply
+from tools.machine.network import MISTRUSTED, REACHED, SILENT, UNKNOWN, Reply
 from tools.machine.verdicts import Line, fail, fine, skip, warn
 
 _SKEW = 5 * 60  # seconds
 _DAY = 24 * 60 * 60
 # Before the contest there was nothing to clone.
 _YEARS = range(2024, 2100)
-_MIRROR = "name a folder or address that holds it: MIRROR=…"
+_INDEX = "name another index: PIP_INDEX_URL=URL"
+_MIRROR = "name a folder or URL that holds it: MIRROR=FOLDER"
 
 
 def judge_index(needs: Needs, facts: Facts) -> Iterator[Line]:
@@ -33,7 +34,7 @@ def judge_index(needs: Needs, facts: Facts) -> Iterator[Line]:
         yield fine("index", f"{facts.reply.where} answers")
     else:
         found = f"{facts.reply.where}: {facts.reply.what}"
-        remedy = _remedy(facts.reply, facts) or "name another index: PIP_INDEX_URL=URL"
+        remedy = _remedy(facts.reply, _INDEX)
         if facts.reply.outcome == UNKNOWN:
             yield warn("index", found, "", "this Python has no certificates; pip brings its own")
         elif others:
@@ -77,18 +78,18 @@ def _judge_artifact(needs: Needs, facts: Facts, item: Found) -> Line:
         return warn("artefacts", found, "", f"pip may find it elsewhere; if not, {_MIRROR}")
     if not item.replies:
         return fail("artefacts", found, "", _MIRROR)
-    return fail("artefacts", found, "", _remedy(item.replies[-1], facts) or _MIRROR)
+    return fail("artefacts", found, "", _remedy(item.replies[-1], _MIRROR))
 
 
-def _remedy(reply: Reply, facts: Facts) -> str:
-    """What to do about a server that is not trusted or does not answer."""
+def _remedy(reply: Reply, other: str) -> str:
+    """What to do about a server that is not trusted or does not answer; other: another source."""
     if reply.outcome == MISTRUSTED:
         if reply.skew is not None and abs(reply.skew) > _DAY:
             return "set the clock: certificates are valid for a time"
         return "name the certificates of your network's proxy: PIP_CERT=FILE, SSL_CERT_FILE=FILE"
-    if reply.outcome == "silent":
-        return f"check network and proxy (HTTPS_PROXY), or {_MIRROR}"
-    return ""
+    if reply.outcome == SILENT:
+        return f"check network and proxy (HTTPS_PROXY), or {other}"
+    return other
 
 
 def judge_clock(needs: Needs, facts: Facts) -> Iterator[Line]:

@@ -69,6 +69,7 @@ def pip_index(python: str, environment: Mapping[str, str]) -> Index:
         if name.startswith("PIP_"):
             settings[name[len("PIP_") :].lower().replace("_", "-")] = value
     others = f"{settings.get('extra-index-url', '')} {settings.get('find-links', '')}".split()
+    others = [without_password(other) for other in others]  # they are only shown
     return Index(
         url=settings.get("index-url") or PYPI,
         others=tuple(others),
@@ -76,6 +77,11 @@ def pip_index(python: str, environment: Mapping[str, str]) -> Index:
         certificates=settings.get("cert") or None,
         asked=settings.get("no-index", "").lower() not in ("1", "true", "yes", "on"),
     )
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown, without user name and password."""
+    return re.sub(r"//[^/\s]*@", "//", url)
 
 
 def package_page(index: Index, package: str) -> str:
@@ -100,7 +106,7 @@ def ask(url: str, index: Index = DEFAULT, seconds: float = SECONDS) -> Reply:
     try:
         where, request = _request(url)
     except ValueError as error:
-        return Reply(url, SILENT, f"it is no address ({error})")
+        return Reply(without_password(url), SILENT, f"it is no address ({error})")
     if where.startswith("file:"):
         there = Path(url2pathname(urlsplit(where).path)).exists()
         return Reply(where, REACHED) if there else Reply(where, REFUSED, "there is no such folder")
