@@ -138,7 +138,7 @@ def test_mirrors_that_are_some(clone, mirror):
 
 
 def test_pips_proxy_is_for_the_index_alone(clone, web, monkeypatch):
-    """The server is the proxy too: of it the index's whole address is asked, the artefact's path."""
+    """The server is the proxy too: asked for the index's whole address, for the artefact's path."""
     monkeypatch.setenv("PIP_PROXY", web.url)
     monkeypatch.setenv("PIP_INDEX_URL", "http://pypi.example/simple")
     look(clone)
