@@ -11,10 +11,10 @@ from tools.packaging import sentences
 from tools.packaging.charts import charts
 from tools.packaging.facts import Facts
 from tools.packaging.markdown import to_html
-from tools.packaging.run_tables import run_tables, shortened
-from tools.packaging.tables import score_tables, sources_of_scores
+from tools.packaging.parts import parts
+from tools.packaging.run_tables import shortened
 from tools.packaging.template import fill
-from tools.packaging.texts import Text, label, say
+from tools.packaging.texts import Text, say
 
 # As `lang` attributes name them; the same as in report.js.
 ENGLISH, CHINESE = "en", "zh-Hans"
@@ -40,26 +40,17 @@ def render_page(facts: Facts, method: str, templates: Path) -> str:
     script = (templates / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     values = {
+        **parts(facts),
         "style": Markup((templates / "report.css").read_text(encoding="utf-8")),
         "script": Markup(script),
         # The page may run this script and nothing else.
         "script_hash": f"sha256-{digest}",
         "title": Text(*(f"{say('page.title')[side]} · {facts.run}" for side in range(2))),
-        "subtitle": sentences.subtitle(facts),
-        "facts": facts,
-        "verdict": sentences.verdict(facts),
-        "claims": sentences.claims(facts),
-        "notes": sentences.notes(facts),
-        "shown": sentences.figures(facts),
         "measures": _measures(facts),
         "cards": _cards(facts),
-        "scores_from": sources_of_scores(facts),
-        "tables": {**score_tables(facts), **run_tables(facts)},
         "charts": charts(facts),
         # to_html lets no HTML of the text through.
         "method": Markup(to_html(method)) if method.strip() else None,
-        "say": say,
-        "label": label,
         "shortened": shortened,
     }
     return fill(templates / "report.html.j2", values, autoescape=True, finalize=in_both)

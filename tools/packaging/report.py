@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Union
 
 from tools.files.atomic import atomic_path, write_json
-from tools.packaging import sentences
 from tools.packaging.facts import Facts, gather
 from tools.packaging.figures import draw_figures
 from tools.packaging.markdown import Markdown, escape, table, text_table
 from tools.packaging.page import render_page
+from tools.packaging.parts import parts
 from tools.packaging.provenance import ROOT
-from tools.packaging.run_tables import run_tables
-from tools.packaging.tables import Table, score_tables
+from tools.packaging.tables import Table
 from tools.packaging.template import fill
-from tools.packaging.texts import label, say
+from tools.packaging.texts import say
 
 TEMPLATES = ROOT / "submission"
 
@@ -46,21 +45,9 @@ def render_markdown(facts: Facts, templates: Path = TEMPLATES) -> str:
 
     In English alone: Markdown has no switch, and report.html has both languages.
     """
-    values: Dict[str, Any] = {
-        "facts": facts,
-        "subtitle": sentences.subtitle(facts),
-        "verdict": sentences.verdict(facts),
-        "claims": sentences.claims(facts),
-        "notes": sentences.notes(facts),
-        "shown": sentences.figures(facts),
-        "tables": {
-            name: _table(content)
-            for name, content in {**score_tables(facts), **run_tables(facts)}.items()
-        },
-        "method": Markdown(_method(templates).strip()),
-        "say": say,
-        "label": label,
-    }
+    values = parts(facts)
+    values["tables"] = {name: _table(content) for name, content in values["tables"].items()}
+    values["method"] = Markdown(_method(templates).strip())
     return fill(templates / "report.md.j2", values, autoescape=False, finalize=escape)
 
 
