@@ -141,6 +141,18 @@ def test_a_report_of_an_earlier_state_is_not_handed_in(
     assert build_submission(run, TEAM, tmp_path / "out", root=finished["project"]).files
 
 
+def test_an_answer_that_looks_like_a_path_does_not_spoil_the_report(
+    finished: Dict[str, Path], run: Path, tmp_path: Path
+) -> None:
+    answers = run / "evaluate/3/math.jsonl"
+    rows = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
+    rows[8]["prediction"] = "so\n4 /5/6"
+    write(answers, rows)
+    facts = write_report(run, run / "report")
+    assert [item.reference for item in facts.wrong] == ["21", "23", "25"]
+    build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
+
+
 def test_copies_and_logs_are_the_runs(finished: Dict[str, Path]) -> None:
     run, folder = finished["run"], finished["output"] / TEAM
     pairs = {

@@ -13,6 +13,7 @@ from tools.corpus.rows import unframed
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
 from tools.packaging import layout
+from tools.packaging.leaks import absolute_paths
 from tools.packaging.stages import ORDER, PACKAGING
 from tools.scoring.arithmetic import judge
 from tools.scoring.contest import is_eligible
@@ -163,6 +164,9 @@ def _examples(run: Path, best: int, rules: Contest) -> Tuple[List[Example], List
     for row in rows:
         right = judge(row, rules.arithmetic).right[rules.arithmetic.judge]
         example = Example(row.kind, unframed(row.prompt), row.prediction, row.reference)
+        # A model may answer with what looks like a path, `4 /5/6`; a report may not hold any.
+        if any(absolute_paths(line for text in example for line in text.split("\n"))):
+            continue
         found[right].setdefault(row.kind, []).append(example)
     return _spread(found[True]), _spread(found[False])
 
