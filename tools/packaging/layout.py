@@ -18,6 +18,17 @@ BEST = "scores/best.json"
 WORKER_LOG = "logs/training/worker_{rank}.log"
 SQUAD_LOGS = {"baseline": "logs/squad/baseline.log", "best": "logs/squad/best.log"}
 SCORES = "scores/{name}.json"
+PREDICTIONS = {"baseline": "predictions/baseline-math.jsonl", "best": "predictions/best-math.jsonl"}
+ADAPTER = "adapter/adapter.ckpt"
+LOSSES = "training/loss.csv"
+PARAMETERS = "training/parameters.json"
+STEPS = "training/steps.json"
+EVALUATION = "configs/evaluation.json"
+CORPUS = "data/corpus.json"
+RECORDS = "data/records.json"
+HASHES = "report/hashes.json"
+STAGES = "stages/"
+LOCK = "source/requirements/cpu.txt"
 FIGURES = ("loss.png", "accuracy.png", "checkpoints.png")
 
 # Letters, digits and Chinese characters: a name that is safe as a file's everywhere.
@@ -29,6 +40,7 @@ _LONGEST_TEAM = 64
 # What the project needs to run from data to inference, as paths in its checkout.
 _SOURCE = (
     "Dockerfile",
+    "LICENSE",
     "Makefile",
     "README.md",
     "README.zh-CN.md",
@@ -38,8 +50,12 @@ _SOURCE = (
     "pyproject.toml",
     "requirements",
     "submission/README.md",
+    "submission/method.md",
+    "submission/report.css",
     "submission/report.html.j2",
+    "submission/report.js",
     "submission/report.md.j2",
+    "submission/texts.yaml",
     "tools",
 )
 
@@ -48,18 +64,20 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "report": (
         "report/report.md",
         "report/report.html",
+        HASHES,
         *(f"report/{name}" for name in FIGURES),
     ),
-    "training_log": (WORKER_LOG.format(rank=0), "training/loss.csv"),
+    "training_log": (WORKER_LOG.format(rank=0), LOSSES),
     "training_config": (FINETUNE, PROFILE),
     "source": (
         "source/Dockerfile",
         "source/Makefile",
         "source/configs/contest.yaml",
         "source/pyproject.toml",
-        "source/requirements/cpu.txt",
-        "source/tools/finetune.py",
-        "source/tools/generate.py",
+        LOCK,
+        *(f"source/tools/{name}.py" for name in ("convert", "finetune", "merge", "generate")),
+        # What is registered with MindFormers.
+        *(f"source/tools/training/{name}.py" for name in ("worker", "inputs", "packing")),
     ),
     "squad_log": tuple(SQUAD_LOGS.values()),
 }
@@ -67,10 +85,13 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 OURS = (
     BEST,
     SCORES.format(name="baseline"),
-    "adapter/adapter.ckpt",
-    "predictions/baseline-math.jsonl",
-    "predictions/best-math.jsonl",
-    "training/parameters.json",
+    ADAPTER,
+    *PREDICTIONS.values(),
+    CORPUS,
+    RECORDS,
+    EVALUATION,
+    PARAMETERS,
+    STEPS,
     "training/run.json",
     "weights/model.json",
 )
@@ -93,8 +114,7 @@ def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
     Raises UserError naming every file that the run lacks.
     """
     evaluate, finetune = run / "evaluate", run / "finetune"
-    files = {f"report/{name}": run / "report" / name for name in ("report.md", "report.html")}
-    files.update({f"report/{name}": run / "report" / name for name in FIGURES})
+    files = {name: run / name for name in PARTS["report"]}
     # Make leaves an empty stamp beside the configs.
     configs = [*_below(run / "config", "*.json"), *_below(run / "config", "*.yaml")]
     files.update({f"configs/{path.name}": path for path in configs})
@@ -108,13 +128,16 @@ def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
             files[f"logs/training/{path.relative_to(finetune / 'logs').as_posix()}"] = path
     for name in ("loss.csv", "parameters.json", "run.json"):
         files[f"training/{name}"] = finetune / name
-    files["adapter/adapter.ckpt"] = finetune / "adapters" / f"{best}.ckpt"
+    files[STEPS] = finetune / "adapters" / "steps.json"
+    files[ADAPTER] = finetune / "adapters" / f"{best}.ckpt"
+    files[CORPUS] = run / "corpus" / "corpus.json"
+    files[RECORDS] = run / "records" / "train.mindrecord.json"
     files[SCORES.format(name="baseline")] = run / "baseline" / "scores.json"
     for number in checkpoints:
         files[SCORES.format(name=number)] = evaluate / str(number) / "scores.json"
     files[BEST] = evaluate / "best.json"
-    files["predictions/baseline-math.jsonl"] = run / "baseline" / "math.jsonl"
-    files["predictions/best-math.jsonl"] = evaluate / str(best) / "math.jsonl"
+    files[PREDICTIONS["baseline"]] = run / "baseline" / "math.jsonl"
+    files[PREDICTIONS["best"]] = evaluate / str(best) / "math.jsonl"
     merged = run / "merged" / str(best)
     files["weights/model.json"] = merged / "model.json"
     files.update({f"weights/{path.name}": path for path in _below(merged, "tokenizer.*")})
