@@ -25,14 +25,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_it_writes_what_was_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = {**TAKEN, "types": {**TAKEN["types"], "lr": {"A": {"x": ["int"]}, "B": {}}}}
+    taken = {
+        **TAKEN,
+        "types": {**TAKEN["types"], "lr": {"A": ["m.A", {"x": ["int"]}], "B": ["m.B", {}]}},
+    }
     monkeypatch.setattr(snapshot, "take_snapshot", lambda: taken)
     path = tmp_path / "a.json"
     result = CliRunner().invoke(schema.main, ["--output", str(path)])
     assert (result.exit_code, result.output) == (0, f"{path}: 2 classes\n")
     assert json.loads(path.read_text("utf-8")) == taken
     # A class a line.
-    assert '   "A": {"x": ["int"]},\n   "B": {}\n' in path.read_text("utf-8")
+    assert '   "A": ["m.A", {"x": ["int"]}],\n   "B": ["m.B", {}]\n' in path.read_text("utf-8")
 
 
 def test_the_committed_file_has_this_form() -> None:

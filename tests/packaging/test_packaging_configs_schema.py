@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ OTHER = {
     "sections": {"": {"seed": ["int", 0], "optimizer": ["dict"]}},
     "types": {
         **{kind: {} for kind in ("models", "callback")},
-        "optimizer": {"FP32StateAdamWeightDecay": {"beta1": ["float", 0.9]}},
-        "config": {"LlamaConfig": {"seq_length": ["int|none"]}},
+        "optimizer": {"FP32StateAdamWeightDecay": ["a.B", {"beta1": ["float", 0.9]}]},
+        "config": {"LlamaConfig": ["a.C", {"seq_length": ["int|none"]}]},
     },
 }
 
@@ -117,16 +118,16 @@ for kind in snapshot.KINDS:
                 continue
             compared += 1
             given = parameter.name in GIVEN or parameter.name.startswith("_")
-            if not given and parameter.name not in known[kind][name]:
+            if not given and parameter.name not in known[kind][name][1]:
                 missing.append(f"{kind} {name} {parameter.name}")
 json.dump({"text": text, "compared": compared, "missing": missing}, open(sys.argv[1], "w"))
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_spec("mindformers") is None, reason="there is nothing to read")
 def test_the_committed_schema_is_that_of_the_installed_mindformers(tmp_path: Path) -> None:
     """Written again it is the same file, and no parameter that `inspect` sees is missing."""
-    pytest.importorskip("mindformers")
     output = tmp_path / "live.json"
     subprocess.run([sys.executable, "-c", LIVE, str(output)], cwd=ROOT, check=True)
     live = json.loads(output.read_text())

@@ -52,7 +52,7 @@ def read_schema(name: str = DEFAULT) -> Schema:
 def schema_of(snapshot: Dict[str, Any]) -> Schema:
     """A schema from what `take_snapshot` gives, with our own classes."""
     types = {
-        kind: {name: _keys(keys) for name, keys in classes.items()}
+        kind: {name: _keys(keys) for name, (_, keys) in classes.items()}
         for kind, classes in snapshot["types"].items()
     }
     sources = [path.read_text("utf-8") for path in sorted(_TRAINING.rglob("*.py"))]

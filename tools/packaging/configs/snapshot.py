@@ -67,7 +67,7 @@ def take_snapshot() -> Dict[str, Any]:
 
     sections   by name ("" is the file itself): the keys that its template declares, and those
                that MindFormers' code reads there.
-    types      by kind, then by the name that `type` gives: the keys that the class takes.
+    types      by kind, then by the name that `type` gives: where the class is, and its keys.
 
     Imports MindFormers, which takes ten seconds; UserError where it is not installed.
     """
@@ -87,10 +87,36 @@ def take_snapshot() -> Dict[str, Any]:
         "run_modes": sorted(template.ConfigTemplate._run_modes),
         "sections": {name: _as_json(keys) for name, keys in sorted(_sections(read).items())},
         "types": {
-            kind: {name: _as_json(keys) for name, keys in sorted(classes.items())}
+            kind: {name: [path, _as_json(keys)] for name, (path, keys) in sorted(classes.items())}
             for kind, classes in sorted(_types(read).items())
         },
     }
+
+
+def write_snapshot(path: Path) -> int:
+    """Write `take_snapshot` as JSON, a class a line; give the number of classes."""
+    snapshot = take_snapshot()
+    write_text(path, snapshot_text(snapshot))
+    return sum(map(len, snapshot["types"].values()))
+
+
+def snapshot_text(snapshot: Dict[str, Any]) -> str:
+    """JSON with one line for each class, so that a diff shows which of them have changed."""
+    lines = ["{"]
+    for name in ("mindformers", "mindspore", "run_modes"):
+        lines.append(f" {json.dumps(name)}: {json.dumps(snapshot[name])},")
+    lines += [' "sections": {', _rows(snapshot["sections"], 2), " },", ' "types": {']
+    kinds = [
+        f"  {json.dumps(kind)}: {{\n{_rows(classes, 3)}\n  }}"
+        for kind, classes in snapshot["types"].items()
+    ]
+    return "\n".join([*lines, ",\n".join(kinds), " }", "}"]) + "\n"
+
+
+def _rows(entries: Dict[str, Any], indent: int) -> str:
+    return ",\n".join(
+        f"{' ' * indent}{json.dumps(name)}: {json.dumps(value)}" for name, value in entries.items()
+    )
 
 
 def _sections(read: Dict[str, Keys]) -> Dict[str, Keys]:
@@ -133,12 +159,12 @@ def _sections(read: Dict[str, Keys]) -> Dict[str, Keys]:
     return {"": top, **sections}
 
 
-def _types(read: Dict[str, Keys]) -> Dict[str, Dict[str, Keys]]:
+def _types(read: Dict[str, Keys]) -> Dict[str, Dict[str, Tuple[str, Keys]]]:
     from mindformers.generation import GenerationConfig
     from mindformers.pet.pet_model import PET_TYPE_TO_CONFIG_MAPPING
     from mindformers.tools.register import MindFormerRegister
 
-    types: Dict[str, Dict[str, Keys]] = {}
+    types: Dict[str, Dict[str, Tuple[str, Keys]]] = {}
     for kind in KINDS:
         classes = MindFormerRegister.registry[kind]
         # The `mcore_` ones are chosen by another key, in configs that are not native YAML.
@@ -146,19 +172,19 @@ def _types(read: Dict[str, Keys]) -> Dict[str, Dict[str, Keys]]:
         if kind == "dataset_loader":
             # MindSpore's whole module of data sets is registered, helpers and all.
             chosen = {n: c for n, c in chosen.items() if n.endswith(("Dataset", "DataLoader"))}
-        types[kind] = {name: _class_keys(chosen[name]) for name in chosen}
-    for keys in types["dataset"].values():
+        types[kind] = {name: (_path_of(own), _class_keys(own)) for name, own in chosen.items()}
+    for _, keys in types["dataset"].values():
         # What they hand on is their config, whose names are read one by one.
         keys.pop(OTHERS, None)
     generation = _class_keys(GenerationConfig)
     for name, own in MindFormerRegister.registry["config"].items():
         if name in types["config"]:
-            keys = types["config"][name]
+            keys = types["config"][name][1]
             merge(keys, generation)
             merge(keys, read["model_config"])
             merge(keys, _config_names(Path(inspect.getfile(own)).parent.glob("*.py")))
     types["pet"] = {
-        name: {**_class_keys(own), "pet_type": Key(("str",))}
+        name: (_path_of(own), {**_class_keys(own), "pet_type": Key(("str",))})
         for name, own in PET_TYPE_TO_CONFIG_MAPPING.items()
     }
     return types
@@ -201,6 +227,10 @@ def _below_config(path: Path) -> Iterator[Tuple[str, ...]]:
                     yield below
 
 
+def _path_of(own: type) -> str:
+    return f"{own.__module__}.{own.__qualname__}"
+
+
 def _class_keys(own: type) -> Keys:
     return constructor_keys([_definition(c) for c in own.__mro__ if _is_theirs(c)])
 
@@ -238,29 +268,3 @@ def _as_json(keys: Keys) -> Dict[str, List[Any]]:
 
 def _is_told(default: Any) -> bool:
     return isinstance(default, (bool, int, float, str, list, dict, type(None)))
-
-
-def write_snapshot(path: Path) -> int:
-    """Write `take_snapshot` as JSON, a class a line; give the number of classes."""
-    snapshot = take_snapshot()
-    write_text(path, snapshot_text(snapshot))
-    return sum(map(len, snapshot["types"].values()))
-
-
-def snapshot_text(snapshot: Dict[str, Any]) -> str:
-    """JSON with one line for each class, so that a diff shows which of them have changed."""
-    lines = ["{"]
-    for name in ("mindformers", "mindspore", "run_modes"):
-        lines.append(f" {json.dumps(name)}: {json.dumps(snapshot[name])},")
-    lines += [' "sections": {', _rows(snapshot["sections"], 2), " },", ' "types": {']
-    kinds = [
-        f"  {json.dumps(kind)}: {{\n{_rows(classes, 3)}\n  }}"
-        for kind, classes in snapshot["types"].items()
-    ]
-    return "\n".join([*lines, ",\n".join(kinds), " }", "}"]) + "\n"
-
-
-def _rows(entries: Dict[str, Any], indent: int) -> str:
-    return ",\n".join(
-        f"{' ' * indent}{json.dumps(name)}: {json.dumps(value)}" for name, value in entries.items()
-    )
