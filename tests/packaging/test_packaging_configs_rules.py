@@ -160,6 +160,11 @@ def test_the_budget_of_the_leaderboard_is_used_to_its_end() -> None:
     assert faults("ratio", winner.replace("rank: 64", "rank: 65"))
 
 
+def test_the_budget_is_told_beside_other_faults_of_the_adapter() -> None:
+    bad = changed(LLAMA, "lora_rank: 8", "lora_rank: 512").replace("lora_alpha", "lora_beta")
+    assert len(faults("ratio", bad)) == len(faults("lora", bad)) == 1
+
+
 def test_many_checkpoints_and_all_of_them_may_be_kept() -> None:
     for kept in (5, 60, 0):
         assert faults("checkpoints", changed(TINY, "callbacks:", f"{SAVER}{kept}")) == []

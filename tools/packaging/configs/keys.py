@@ -173,7 +173,7 @@ def _as_meant(node: yaml.ScalarNode, types: Iterable[str]) -> str:
     if "e" in shown and "." not in shown:
         # YAML takes 1e-08 for text.
         shown = shown.replace("e", ".0e")
-    return f"; YAML takes it for a number as {shown}, without quotes"
+    return f"; write {shown} without quotes, which YAML takes for a number"
 
 
 def _type_of(node: yaml.Node) -> str:

@@ -189,7 +189,9 @@ def ratio(document: Document, _: Schema) -> Iterator[Found]:
 
     try:
         shape = LlamaShape.from_model_config(document.section(*MODEL), "")
-        adapter = LoraConfig.from_pet_config(document.section(*PET), "")
+        # Of which alpha is no part.
+        pet = {**document.section(*PET), "lora_alpha": 1}
+        adapter = LoraConfig.from_pet_config(pet, "")
     except UserError:
         return  # its keys are named by other rules
     trained, total = count(adapter_parameters(shape, adapter)), shape.count()
