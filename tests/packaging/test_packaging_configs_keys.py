@@ -119,6 +119,11 @@ def test_each_kind_of_fault(old: str, new: str, fault: str) -> None:
     assert [what for _, what in found if fault in what], found
 
 
+def test_alpha_of_rslora_is_not_whole() -> None:
+    assert faults(changed(TINY, "lora_alpha: 16", "lora_alpha: 45.254834")) == []
+    assert faults(changed(TINY, "lora_alpha: 16", "lora_alpha: 'x'"))
+
+
 def test_what_mindformers_takes_beside() -> None:
     """Of several forms of a value each is good, and what is empty where nothing may stand."""
     for old, new in (

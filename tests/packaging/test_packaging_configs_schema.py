@@ -44,7 +44,7 @@ def test_what_it_says_of_mindformers() -> None:
     assert schema.sections["runner_config"]["sink_mode"] == Key(("bool",), True)
     assert schema.types["optimizer"]["AdamW"]["eps"] == Key(("float",), 1e-8)
     assert schema.types["lr"]["CosineWithWarmUpLR"]["learning_rate"] == Key(("float",), NO_DEFAULT)
-    assert schema.types["pet"]["lora"]["lora_alpha"] == Key(("int",), 16)
+    assert schema.types["pet"]["lora"]["lora_alpha"] == Key(("int", "float"), 16)
     assert "min_new_tokens" in schema.types["config"]["LlamaConfig"]
     assert schema.default("config", "LlamaConfig", "compute_dtype") == "float16"
     assert schema.default("config", "LlamaConfig", "no_such_key") is None

@@ -25,6 +25,9 @@ SCHEMAS = Path(__file__).with_name("schemas")
 DEFAULT = "mindformers-1.9.0"
 Keys = Dict[str, Key]
 
+# Documented as a whole number, and divided as any other: rsLoRA's is not whole (docs/training.md).
+_REAL = {"pet": ("lora_alpha",)}
+
 _TRAINING = Path(__file__).resolve().parents[2] / "training"
 _REGISTER = "MindFormerRegister.register("
 
@@ -55,6 +58,9 @@ def schema_of(snapshot: Dict[str, Any]) -> Schema:
         kind: {name: _keys(keys) for name, (_, keys) in classes.items()}
         for kind, classes in snapshot["types"].items()
     }
+    for kind, names in _REAL.items():
+        for keys in types.get(kind, {}).values():
+            keys.update({n: keys[n].merged(Key(("float",))) for n in names if n in keys})
     sources = [path.read_text("utf-8") for path in sorted(_TRAINING.rglob("*.py"))]
     trees = [ast.parse(source) for source in sources]
     for kind, name, keys in own_classes(trees):
