@@ -4,7 +4,8 @@ Runs in the reference environment (torch, transformers, gguf), not in the projec
 
     python benchmarks/decode_reference.py golden --gguf SmolLM2-135M-Instruct.Q4_1.gguf \
         --tokenizer runs/R/base/tokenizer.json --output tests/llama/golden/smollm2-logits.json
-    python benchmarks/decode_reference.py rows --gguf ... --ids prompts.json --output rows.json
+    python benchmarks/decode_reference.py rows --gguf ... --ids prompts.json \
+        --max-new-tokens 40 --batch-size --output tests/llama/golden/smollm2-greedy.json
     python benchmarks/decode_reference.py speed --gguf ... --ids ids.json --output speed.json
 
 A margin is by how much the chosen token's logit led, so that ties can be told from faults. The ids
@@ -46,9 +47,20 @@ def load(path: Path):
     return model.eval()
 
 
-def golden(args: argparse.Namespace) -> None:
+def origin(gguf: Path, command: str) -> dict:
+    """Where a golden comes from."""
     import torch
     import transformers
+
+    return {
+        "origin": f"benchmarks/decode_reference.py {command}",
+        "reference": f"transformers {transformers.__version__}, torch {torch.__version__}, float32",
+        "gguf_sha256": hashlib.sha256(gguf.read_bytes()).hexdigest(),
+    }
+
+
+def golden(args: argparse.Namespace) -> None:
+    import torch
     from tokenizers import Tokenizer
 
     model, tokenizer = load(args.gguf), Tokenizer.from_file(str(args.tokenizer))
@@ -66,9 +78,7 @@ def golden(args: argparse.Namespace) -> None:
         tokens, margins = continue_greedily(model, [prompt_ids], NEW_TOKENS)[0]
         greedy.append({"prompt": prompt_ids, "tokens": tokens, "least_margin": min(margins)})
     value = {
-        "origin": "benchmarks/decode_reference.py golden",
-        "reference": f"transformers {transformers.__version__}, torch {torch.__version__}, float32",
-        "gguf_sha256": hashlib.sha256(args.gguf.read_bytes()).hexdigest(),
+        **origin(args.gguf, "golden"),
         "ids": ids,
         "argmax": logits.argmax(-1).tolist(),
         "samples": samples,
@@ -112,7 +122,7 @@ def continue_greedily(
 
 
 def rows(args: argparse.Namespace) -> None:
-    """Write {"seconds": {batch: s}, "tokens": [ids], "margins": [...]} of all of `args.ids`.
+    """Write {"prompts", "tokens", "margins", "seconds": {batch: s}, …} of all of `args.ids`.
 
     Tokens and margins are those of prompts one by one, without padding.
     """
@@ -128,7 +138,15 @@ def rows(args: argparse.Namespace) -> None:
         seconds[size] = time.monotonic() - began
     alone = [continue_greedily(model, [prompt], args.max_new_tokens)[0] for prompt in prompts]
     tokens, margins = zip(*alone)
-    args.output.write_text(json.dumps({"seconds": seconds, "tokens": tokens, "margins": margins}))
+    value = {
+        **origin(args.gguf, "rows"),
+        "max_new_tokens": args.max_new_tokens,
+        "prompts": prompts,
+        "tokens": tokens,
+        "margins": margins,
+        "seconds": seconds,
+    }
+    args.output.write_text(json.dumps(value) + "\n")
 
 
 def speed(args: argparse.Namespace) -> None:
@@ -184,7 +202,7 @@ def main() -> None:
             command.add_argument("--tokenizer", type=Path, required=True)
             continue
         command.add_argument("--ids", type=Path, required=True)
-        command.add_argument("--batch-size", type=int, nargs="+", default=[1, 8, 32])
+        command.add_argument("--batch-size", type=int, nargs="*", default=[1, 8, 32])
         command.add_argument("--max-new-tokens", type=int, default=32)
         command.add_argument("--times", type=int, default=5)
     args = parser.parse_args()

@@ -29,6 +29,7 @@ from tools.records.tokenizers import open_tokenizer
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SCRIPT = Path(__file__).with_name("decode_reference.py")
 BATCHES, WIDTH, ROWS, NEW_TOKENS = (1, 8, 32), 64, 64, 40
+WHOLE = (8, 32)  # batches of the real prompts
 TURNS = 2
 TIE = 1e-3  # twice the largest difference of logits that was seen, and more
 
@@ -50,9 +51,10 @@ def main(run: Path, reference: str, material: Path) -> None:
             sides["torch"].append(_measured([*theirs, "speed", "--gguf", gguf], folder, "even"))
         slow = ["--batch-size", 8, "--max-new-tokens", 4]
         slow = _measured([*ours, "mindformers", "--model", base, *slow], folder, "even")
-        more = ["--max-new-tokens", NEW_TOKENS]
-        whole = _measured([*ours, "rows", "--model", base, *more], folder, "real")
-        reference_rows = _measured([*theirs, "rows", "--gguf", gguf, *more], folder, "real")
+        more = ["--max-new-tokens", NEW_TOKENS, "--batch-size"]
+        two = [*more, WHOLE[0], "--batch-size", WHOLE[1]]
+        whole = _measured([*ours, "rows", "--model", base, *two], folder, "real")
+        reference_rows = _measured([*theirs, "rows", "--gguf", gguf, *more, *WHOLE], folder, "real")
     click.echo(speed_table(sides, slow))
     click.echo(whole_table(whole, reference_rows))
     wrong = [line for size in whole for line in differences(whole[size], reference_rows)]

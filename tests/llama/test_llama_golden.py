@@ -15,7 +15,12 @@ from tools.llama.greedy import Limits, decode_greedily
 from tools.llama.shape import LlamaShape
 
 ROOT = Path(__file__).resolve().parents[2]
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "smollm2-logits.json").read_text())
+GOLDENS = Path(__file__).parent / "golden"
+GOLDEN = json.loads((GOLDENS / "smollm2-logits.json").read_text())
+# 32 reading prompts and 32 problems, as `make convert` makes them, and up to 40 tokens of each.
+ANSWERS = json.loads((GOLDENS / "smollm2-greedy.json").read_text())
+# By so much may logits of two programmes differ: a smaller lead over the second choice is a tie.
+TIE = 1e-3
 SHAPE = LlamaShape(30, 576, 1536, 9, 3, 49152, 100000.0, 1e-5, 1, 2, 2)
 
 
@@ -65,3 +70,22 @@ def test_greedy_continuations(decoder) -> None:
     limits = Limits(24, 0, SHAPE.eos_token_id)
     decode_greedily(decoder, prompts, limits, lambda i, tokens, _: found.update({i: tokens}))
     assert [found[index] for index in range(3)] == [row["tokens"] for row in GOLDEN["greedy"]]
+
+
+@pytest.mark.slow
+def test_64_real_prompts_token_for_token(decoder) -> None:
+    assert ANSWERS["gguf_sha256"] == GOLDEN["gguf_sha256"] and len(ANSWERS["prompts"]) == 64
+    found: dict[int, list[int]] = {}
+    limits = Limits(ANSWERS["max_new_tokens"], 0, SHAPE.eos_token_id)
+    prompts = [np.array(prompt) for prompt in ANSWERS["prompts"]]
+    decode_greedily(decoder, prompts, limits, lambda i, tokens, _: found.update({i: tokens}))
+    ties = []
+    for index, (tokens, margins) in enumerate(zip(ANSWERS["tokens"], ANSWERS["margins"])):
+        if found[index] != tokens:
+            at = next(
+                i for i in range(len(margins)) if found[index][i : i + 1] != tokens[i : i + 1]
+            )
+            assert margins[at] < TIE, f"prompt {index}, token {at}: a lead of {margins[at]}"
+            ties.append((index, at, margins[at]))
+    print("ties:", ties)
+    assert len(ties) < 4
