@@ -26,8 +26,11 @@ EXPECTED = {
     "logs/squad/best.log",
     "logs/training/worker_0.log",
     "logs/training/worker_1.log",
-    "predictions/baseline-math.jsonl",
-    "predictions/best-math.jsonl",
+    *(
+        f"predictions/{name}-{kind}.jsonl"
+        for name in ("1", "2", "3", "4", "5", "baseline")
+        for kind in ("math", "squad")
+    ),
     *(f"report/{name}.png" for name in ("accuracy", "checkpoints", "loss")),
     "report/report.html",
     "report/report.md",
@@ -42,9 +45,12 @@ EXPECTED = {
     "source/tools/records/__init__.py",
     "stages/convert.json",
     "stages/finetune.json",
+    "training/corpus.json",
     "training/loss.csv",
     "training/parameters.json",
+    "training/records.json",
     "training/run.json",
+    "training/steps.json",
     "weights/model.ckpt",
     "weights/model.json",
     "weights/tokenizer.model",
@@ -89,7 +95,10 @@ def test_copies_and_logs_are_the_runs(finished: Dict[str, Path]) -> None:
         "adapter/adapter.ckpt": "finetune/adapters/3.ckpt",
         "weights/model.ckpt": "merged/3/model.ckpt",
         "logs/training/worker_1.log": "finetune/logs/worker_1.log",
-        "predictions/best-math.jsonl": "evaluate/3/math.jsonl",
+        "predictions/3-math.jsonl": "evaluate/3/math.jsonl",
+        "predictions/baseline-squad.jsonl": "baseline/squad.jsonl",
+        "training/records.json": "records/train.mindrecord.json",
+        "training/steps.json": "finetune/adapters/steps.json",
         "scores/5.json": "evaluate/5/scores.json",
     }
     for name, source in pairs.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from tools.files.errors import UserError
 from tools.packaging.provenance import ROOT, run_git
@@ -18,6 +18,16 @@ BEST = "scores/best.json"
 WORKER_LOG = "logs/training/worker_{rank}.log"
 SQUAD_LOGS = {"baseline": "logs/squad/baseline.log", "best": "logs/squad/best.log"}
 SCORES = "scores/{name}.json"
+ADAPTER = "adapter/adapter.ckpt"
+MODEL = "weights/model.json"
+LOSSES = "training/loss.csv"
+PARAMETERS = "training/parameters.json"
+STEPS = "training/steps.json"
+RECORDS = "training/records.json"
+REPORT, REPORT_PAGE = "report/report.md", "report/report.html"
+# `name` is a checkpoint's number or "baseline", `kind` one of KINDS.
+PREDICTIONS = "predictions/{name}-{kind}.jsonl"
+KINDS = ("squad", "math")
 FIGURES = ("loss.png", "accuracy.png", "checkpoints.png")
 
 # Letters, digits and Chinese characters: a name that is safe as a file's everywhere.
@@ -40,17 +50,18 @@ _SOURCE = (
     "submission/README.md",
     "submission/report.html.j2",
     "submission/report.md.j2",
+    "submission/verdict.html.j2",
     "tools",
 )
 
 # The parts that configs/contest.yaml names, as the files that make them up.
 PARTS: Dict[str, Tuple[str, ...]] = {
     "report": (
-        "report/report.md",
-        "report/report.html",
+        REPORT,
+        REPORT_PAGE,
         *(f"report/{name}" for name in FIGURES),
     ),
-    "training_log": (WORKER_LOG.format(rank=0), "training/loss.csv"),
+    "training_log": (WORKER_LOG.format(rank=0), LOSSES),
     "training_config": (FINETUNE, PROFILE),
     "source": (
         "source/Dockerfile",
@@ -66,14 +77,21 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 # What we hand in beyond that, so that `tools.grade` can measure again.
 OURS = (
     BEST,
-    SCORES.format(name="baseline"),
-    "adapter/adapter.ckpt",
-    "predictions/baseline-math.jsonl",
-    "predictions/best-math.jsonl",
-    "training/parameters.json",
+    ADAPTER,
+    PARAMETERS,
+    STEPS,
+    RECORDS,
+    "training/corpus.json",
     "training/run.json",
-    "weights/model.json",
+    MODEL,
 )
+# Folders of a package that hold what a folder of the run holds.
+FOLDERS = {
+    "configs": "config",
+    "logs/training": "finetune/logs",
+    "report": "report",
+    "stages": "stages",
+}
 
 
 def check_team(name: str) -> str:
@@ -87,37 +105,54 @@ def check_team(name: str) -> str:
     return name
 
 
+def scored_files(name: object) -> Tuple[str, ...]:
+    """What a package holds of the model `name`, "baseline" or a checkpoint's number."""
+    answers = (PREDICTIONS.format(name=name, kind=kind) for kind in KINDS)
+    return (SCORES.format(name=name), *answers)
+
+
+def places(best: int, checkpoints: Iterable[int]) -> Dict[str, str]:
+    """Path in the submission -> path in the run, of what has one name of its own."""
+    found = {
+        ADAPTER: f"finetune/adapters/{best}.ckpt",
+        BEST: "evaluate/best.json",
+        LOSSES: "finetune/loss.csv",
+        MODEL: f"merged/{best}/model.json",
+        PARAMETERS: "finetune/parameters.json",
+        RECORDS: "records/train.mindrecord.json",
+        STEPS: "finetune/adapters/steps.json",
+        "training/corpus.json": "corpus/corpus.json",
+        "training/run.json": "finetune/run.json",
+    }
+    folders = {"baseline": "baseline", **{str(n): f"evaluate/{n}" for n in checkpoints}}
+    for name, folder in folders.items():
+        scores, *answers = scored_files(name)
+        found[scores] = f"{folder}/scores.json"
+        found.update({path: f"{folder}/{kind}.jsonl" for path, kind in zip(answers, KINDS)})
+    return found
+
+
 def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
     """Path in the submission -> file of the run, all that is copied as it is, weights aside.
 
     Raises UserError naming every file that the run lacks.
     """
-    evaluate, finetune = run / "evaluate", run / "finetune"
-    files = {f"report/{name}": run / "report" / name for name in ("report.md", "report.html")}
-    files.update({f"report/{name}": run / "report" / name for name in FIGURES})
+    files = {name: run / name for name in PARTS["report"]}
     # Make leaves an empty stamp beside the configs.
     configs = [*_below(run / "config", "*.json"), *_below(run / "config", "*.yaml")]
     files.update({f"configs/{path.name}": path for path in configs})
-    for path in _below(run / "stages"):
+    for path in _below(run / FOLDERS["stages"]):
         # The record of an earlier packaging would make the next package another one.
         if path.name != "submit.json":
             files[f"stages/{path.name}"] = path
-    for path in _below(finetune / "logs"):
+    logs = run / FOLDERS["logs/training"]
+    for path in _below(logs):
         # MindFormers leaves some logs empty; a worker's may not be.
         if path.stat().st_size or path.name.startswith("worker_"):
-            files[f"logs/training/{path.relative_to(finetune / 'logs').as_posix()}"] = path
-    for name in ("loss.csv", "parameters.json", "run.json"):
-        files[f"training/{name}"] = finetune / name
-    files["adapter/adapter.ckpt"] = finetune / "adapters" / f"{best}.ckpt"
-    files[SCORES.format(name="baseline")] = run / "baseline" / "scores.json"
-    for number in checkpoints:
-        files[SCORES.format(name=number)] = evaluate / str(number) / "scores.json"
-    files[BEST] = evaluate / "best.json"
-    files["predictions/baseline-math.jsonl"] = run / "baseline" / "math.jsonl"
-    files["predictions/best-math.jsonl"] = evaluate / str(best) / "math.jsonl"
-    merged = run / "merged" / str(best)
-    files["weights/model.json"] = merged / "model.json"
-    files.update({f"weights/{path.name}": path for path in _below(merged, "tokenizer.*")})
+            files[f"logs/training/{path.relative_to(logs).as_posix()}"] = path
+    files.update({name: run / place for name, place in places(best, checkpoints).items()})
+    tokenizers = _below(run / "merged" / str(best), "tokenizer.*")
+    files.update({f"weights/{path.name}": path for path in tokenizers})
     required = [WORKER_LOG.format(rank=0), FINETUNE, PROFILE]
     missing = [name for name in required if name not in files]
     missing += [str(path.relative_to(run)) for path in files.values() if not path.is_file()]
