@@ -31,6 +31,7 @@ def test_help_is_the_default_and_lists_every_target_of_the_pipeline(empty: Path)
     assert done.returncode == 0
     listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
     assert {"setup", "fetch", "convert", "finetune", "all", "submit", "test", "lint"} <= listed
+    assert "grade" in listed
 
 
 def test_the_version_check_refuses_every_other_version(empty: Path) -> None:
@@ -57,3 +58,13 @@ def test_a_dry_run_in_an_empty_clone_makes_nothing(empty: Path) -> None:
     assert done.returncode == 0
     assert "tools.finetune" in done.stdout
     assert sorted(path.name for path in empty.iterdir()) == before
+
+
+def test_grading_needs_a_zip_and_takes_its_variables(empty: Path) -> None:
+    (empty / ".venv").mkdir()
+    (empty / ".venv" / "installed").touch()
+    done = make(empty, "grade")
+    assert done.returncode == 2
+    assert "error: SUBMISSION: name the zip: make grade SUBMISSION=team.zip" in done.stderr
+    done = make(empty, "-n", "grade", "SUBMISSION=my team.zip", "DEPTH=score", "GRADE=--seed 3")
+    assert ".venv/bin/python -m tools.grade 'my team.zip' --depth 'score' --seed 3" in done.stdout

@@ -57,9 +57,12 @@ def _checkout(target: Path, profile: str) -> Path:
     for name, source in layout.source_files(ROOT).items():
         path = target / name.partition("/")[2]
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, path)
-    environment = ROOT / ".venv"
-    (target / ".venv").symlink_to(environment if environment.is_dir() else sys.prefix)
+        shutil.copy2(source, path)
+    environment = ROOT / ".venv" if (ROOT / ".venv").is_dir() else Path(sys.prefix)
+    if not (environment / "installed").is_file():
+        # make would install into it.
+        raise UserError("was not made by `make setup`", environment, "run make setup, then again")
+    (target / ".venv").symlink_to(environment)
     # The environment stands; make must not take the copied list for a newer one.
     os.utime(target / "requirements" / "cpu.txt", (0, 0))
     material = ROOT / "material" / profile

@@ -72,7 +72,7 @@ def describe(verdict: Verdict) -> str:
     group = None
     for row in verdict.rows:
         if row.group != group:
-            cells.append([shown(row.group), *[""] * 5])
+            cells.append([shown(row.group, 80), *[""] * 5])
         group = row.group
         figures = (shown(value) for value in row[2:6])
         cells.append([f"  {shown(row.what, 80)}", *figures, "" if row.passed else "NO"])
@@ -87,13 +87,13 @@ def describe(verdict: Verdict) -> str:
 
 def headline(verdict: Verdict) -> str:
     """Passed or not, and in how much."""
-    name = shown(verdict.archive["name"])
-    failures = sum(not row.passed for row in verdict.rows)
+    name = shown(verdict.archive["name"], 80)
+    failures, count = sum(not row.passed for row in verdict.rows), len(verdict.rows)
     if verdict.refused:
-        return f"{name}: refused, and not unpacked ({_plural(failures, 'fault')})"
+        return f"{name}: refused and not unpacked: {failures} fault{'' if failures == 1 else 's'}"
     if verdict.passed:
-        return f"{name}: all {len(verdict.rows)} claims hold, by {verdict.depth}"
-    return f"{name}: {_plural(failures, 'claim')} of {len(verdict.rows)} does not hold"
+        return f"{name}: all {count} claims hold, by {verdict.depth}"
+    return f"{name}: {failures} of {count} claims do not hold, by {verdict.depth}"
 
 
 def shown(value: Any, longest: int = _LONGEST_CELL) -> str:
@@ -105,7 +105,3 @@ def shown(value: Any, longest: int = _LONGEST_CELL) -> str:
     text = f"{value:.9g}" if isinstance(value, float) else str(value)
     text = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
