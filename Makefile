@@ -56,6 +56,15 @@ help:  ## this list
 setup: $(VENV)  ## .venv from the pinned lock; nothing else touches the system
 setup-dev: .venv/installed-dev
 
+# Before there is a .venv: any Python that there is.
+.PHONY: doctor
+doctor:  ## what this machine lacks for `make all`, before anything is spent
+	@for python in $(PYTHON) '$(PYTHON_SYSTEM)' python3; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || continue; \
+	  exec "$$python" -m tools.doctor --profile '$(PROFILE)' --run '$(R)' --mirror '$(MIRROR)' --python '$(PYTHON_SYSTEM)' $(if $(CARDS),--cards '$(CARDS)'); \
+	done; \
+	echo "error: there is no Python 3.9 or newer on this machine; install Python 3.11, or name it: PYTHON_SYSTEM=/path/to/python3.11" >&2; exit 1
+
 $(VENV): requirements/cpu.txt
 	@command -v $(PYTHON_SYSTEM) >/dev/null || { echo "error: $(PYTHON_SYSTEM) is not on this machine; install Python 3.11 or name it: PYTHON_SYSTEM=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON_SYSTEM) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "error: Python %d.%d was found, the lock is for 3.11; name another one: PYTHON_SYSTEM=/path/to/python3.11" % v)' || exit 2

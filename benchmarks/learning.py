@@ -27,8 +27,10 @@ import yaml
 
 from tools.cli import Command
 from tools.files.atomic import write_json, write_text
+from tools.files.figure import BLUE, GREY, ORANGE, new_figure, save_figure
 from tools.records.encoding import Job, encode_rows
 from tools.records.tokenizers import open_tokenizer, read_model_ids
+from tools.scoring.arithmetic import wilson
 from tools.settings.profile import CONFIGS
 from tools.settings.resolve import resolve
 
@@ -242,17 +244,13 @@ def table(found: Dict[str, Dict[str, Any]]) -> str:
 
 
 _MEANS = ("accuracy", "f1", "em")
-_COLORS = ("#9aa5b1", "#56b4e9", "#0072b2", "#d55e00")
+_COLORS = (GREY, "#56b4e9", BLUE, ORANGE)
 
 
 def draw(found: Dict[str, Dict[str, Any]], path: Path) -> None:
     """Accuracy by kind, all seeds together, with 95 % Wilson intervals."""
-    from matplotlib.figure import Figure
-
-    from tools.scoring.arithmetic import wilson
-
     kinds = sorted({kind for arm in found.values() for kind in arm["by_kind"]})
-    figure = Figure(figsize=(8, 1.2 + 0.6 * len(kinds)), dpi=110, layout="constrained")
+    figure = new_figure((8, 1.2 + 0.6 * len(kinds)))
     axes = figure.subplots()
     height = 0.8 / len(found)
     for place, ((name, arm), color) in enumerate(zip(found.items(), _COLORS)):
@@ -272,7 +270,7 @@ def draw(found: Dict[str, Dict[str, Any]], path: Path) -> None:
     axes.set_title(f"After {TOKENS:,} training tokens, all seeds together")
     axes.grid(axis="x", alpha=0.25)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(found))
-    figure.savefig(path, metadata={"Software": None})
+    save_figure(figure, path)
 
 
 @click.command(cls=Command, help=__doc__.splitlines()[0])

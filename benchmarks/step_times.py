@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks.training import OURS, Side, finetuned
 from tools.cli import Command
+from tools.files.figure import GREY, new_figure, save_figure
 from tools.llama.lora import LoraConfig, adapter_parameters, count
 from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
 from tools.settings.resolve import read_finetune
@@ -94,9 +95,7 @@ def records_of(run: Path, folder: Path, length: int, rows: int) -> Path:
 
 def draw(points: List[Point], sides: List[Side], bounds: List[float], path: Path) -> None:
     """Step time over tokens of a step, beside the bound."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), dpi=110, layout="constrained")
+    figure = new_figure((7, 4))
     axes = figure.subplots()
     tokens = [point.batch * point.length * point.workers for point in points]
     for label, chosen, marker in (
@@ -111,7 +110,7 @@ def draw(points: List[Point], sides: List[Side], bounds: List[float], path: Path
     axes.plot(
         [tokens[index] for index in order],
         [bounds[index] for index in order],
-        color="#9aa5b1",
+        color=GREY,
         linestyle="--",
         label="matrix products alone, at the machine's best rate",
     )
@@ -119,7 +118,7 @@ def draw(points: List[Point], sides: List[Side], bounds: List[float], path: Path
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)
-    figure.savefig(path, format="png", metadata={"Software": None})
+    save_figure(figure, path)
 
 
 @click.command(cls=Command, help=__doc__.splitlines()[0])

@@ -201,6 +201,14 @@ def test_a_row_does_not_depend_on_its_company(decoder: Decoder, checkpoint: Chec
     assert together == [decode(decoder, [prompt], limits)[0] for prompt in prompts]
 
 
+def test_one_place_whose_weights_lie_the_other_way(checkpoint: Checkpoint) -> None:
+    decoder = Decoder(SHAPE, 1)
+    decoder.load(checkpoint)
+    prompts, limits = ragged_prompts(count=3), Limits(5, 0, 2)
+    expected = [continued(make_weights(0), prompt, limits) for prompt in prompts]
+    assert decode(decoder, prompts, limits) == expected
+
+
 def test_bfloat16_is_widened(decoder: Decoder, tmp_path: Path) -> None:
     checkpoint = save(tmp_path / "model.ckpt", make_weights(0), "BFloat16")
     weights = {name: checkpoint.read(name) for name in checkpoint.names()}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tools.llama.greedy import (
     FORMS,
+    ONE_ROW,
     Limits,
     capacity_of,
     decode_greedily,
@@ -49,7 +50,11 @@ class RememberingDecoder:
         self.cache = [[None] * capacity for _ in range(self.places)]
 
     def prefill(self, places: Any, tokens: Any, starts: Any, form: tuple[int, int]) -> None:
-        assert form in FORMS and len(places) <= form[0] and len(set(places)) == len(places)
+        assert (
+            form in (FORMS if self.places > 1 else ONE_ROW)
+            and len(places) <= form[0]
+            and len(set(places)) == len(places)
+        )
         assert max(map(len, tokens)) <= form[1]
         for place, row, start in zip(places, tokens, starts):
             assert None not in self.cache[place][:start]

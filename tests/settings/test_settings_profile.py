@@ -108,6 +108,16 @@ def altered(tmp_path: Path):
         ("evaluation.max_new_tokens", {"poems": 5}),
         ("evaluation.min_new_tokens", -1),
         ("evaluation.temperature", 0.7),
+        ("needs", None),
+        ("needs.python", "2.7"),
+        ("needs.python", 3.11),  # unquoted, 3.10 would be 3.1
+        ("needs.cores", 0),
+        ("needs.memory_gb", "much"),
+        ("needs.disk_gb.run", -1),
+        ("needs.disk_gb.venv", None),
+        ("needs.disk_gb.tape", 1),
+        ("needs.cann", "8.0.RC1"),  # on the CPU
+        ("device", "Ascend"),  # without what cards need
     ],
 )
 def test_faults_are_named(altered, key, value):

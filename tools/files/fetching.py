@@ -86,7 +86,7 @@ def fetch_artifacts(
     fetched.json is written last: its existence means that every file was whole.
     """
     artifacts, output = list(artifacts), Path(output)
-    if mirror and not _is_url(mirror) and not Path(mirror).is_dir():
+    if mirror and not is_url(mirror) and not Path(mirror).is_dir():
         raise UserError("MIRROR is neither a folder nor an http(s) URL", mirror, "check it")
     with run_lock(output):
         earlier = _read_record(output / RECORD)
@@ -157,11 +157,11 @@ def _read_record(path: Path) -> dict[str, str]:
 def _fetch(item: Artifact, output: Path, mirror: Optional[str]) -> Content:
     """Try the mirror, then the source. Only absence leads on to the next: a wrong file does not."""
     ways: list[Callable[[], Content]] = []
-    if mirror and _is_url(mirror):
-        ways.append(lambda: _from_url(item, output, _join(mirror, item.file), packed=False))
+    if mirror and is_url(mirror):
+        ways.append(lambda: _from_url(item, output, join_url(mirror, item.file), packed=False))
         if item.archive:
             name = item.archive.file
-            ways.append(lambda: _from_url(item, output, _join(mirror, name), packed=True))
+            ways.append(lambda: _from_url(item, output, join_url(mirror, name), packed=True))
     elif mirror:
         ways.append(lambda: _from_folder(item, output, Path(mirror)))
     if item.package:
@@ -253,9 +253,11 @@ def _unpack(item: Artifact, output: Path, archive: Path) -> Content:
         )
 
 
-def _is_url(mirror: str) -> bool:
+def is_url(mirror: str) -> bool:
+    """Whether MIRROR names a server, not a folder."""
     return mirror.startswith(("http://", "https://"))
 
 
-def _join(base: str, name: str) -> str:
+def join_url(base: str, name: str) -> str:
+    """Where a mirror holds the file `name`."""
     return f"{base.rstrip('/')}/{quote(name)}"

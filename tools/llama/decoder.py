@@ -40,8 +40,9 @@ class Decoder:
 
         self.shape, self.places, self.capacity = shape, places, 0
         self._ms = ms
-        self._layers = {True: Layers(shape, gather=True), False: Layers(shape, gather=False)}
-        self._output, self._copy = Output(shape), Copy()
+        self._in_first = places == 1
+        self._layers = {gather: Layers(shape, gather, self._in_first) for gather in (True, False)}
+        self._output, self._copy = Output(shape, self._in_first), Copy()
         self._all_places = ms.Tensor(np.arange(places, dtype=np.int32))
         self._stack = next(n for n in range(_STACK, 0, -1) if shape.num_layers % n == 0)
         self._weights: list[Any] = []
@@ -56,13 +57,12 @@ class Decoder:
         remedy = "name a whole checkpoint of that model"
         checkpoint.require_shapes(self.shape.parameters(), "model.json", remedy)
         self._embedding = _read(checkpoint, EMBEDDING)
-        self._output_weight = self._tensor(
-            _read(checkpoint, OUTPUT) * _read(checkpoint, FINAL_NORM)
-        )
-        layers = [
-            tuple(self._tensor(weight) for weight in read_layer(checkpoint, self.shape, index))
-            for index in range(self.shape.num_layers)
-        ]
+        output = _read(checkpoint, OUTPUT) * _read(checkpoint, FINAL_NORM)
+        self._output_weight = self._weight(output)
+        layers = []
+        for index in range(self.shape.num_layers):
+            arrays = read_layer(checkpoint, self.shape, index)
+            layers.append(tuple(self._weight(array) for array in arrays))
         self._weights = [self._ms.mutable(part) for part in self._stacked(layers)]
 
     def reserve(self, capacity: int) -> None:
@@ -138,8 +138,11 @@ class Decoder:
         kv_heads, group = shape.n_kv_heads, shape.num_heads // shape.n_kv_heads
         places = np.arange(rows) if places is None else places
         cos, sin = rotation(positions.reshape(-1), shape)
-        heads = shape.num_heads + kv_heads
-        cos, sin = (np.repeat(part[:, None], heads, axis=1) for part in (cos, sin))
+        heads = [(0, 0), (0, kv_heads), (0, 0)]  # values are not rotated: 1 and 0
+        cos, sin = (
+            np.pad(np.repeat(part[:, None], shape.num_heads + kv_heads, axis=1), heads, **unrotated)
+            for part, unrotated in ((cos, {"constant_values": 1}), (sin, {}))
+        )
         hidden = np.arange(self.capacity) > positions[..., None]
         mask = np.where(hidden, _NEVER, np.float32(0))
         mask = np.repeat(np.repeat(mask, group, axis=1)[:, None], kv_heads, axis=1)
@@ -151,6 +154,9 @@ class Decoder:
     def _stacked(self, layers: list[Any]) -> list[tuple[Any, ...]]:
         starts = range(0, len(layers), self._stack)
         return [tuple(layers[start : start + self._stack]) for start in starts]
+
+    def _weight(self, array: np.ndarray) -> Any:
+        return self._tensor(array.T if self._in_first else array)
 
     def _tensor(self, array: np.ndarray) -> Any:
         return self._ms.Tensor(np.ascontiguousarray(array))
@@ -171,7 +177,7 @@ def rotation(positions: np.ndarray, shape: LlamaShape) -> tuple[np.ndarray, np.n
 
 
 def read_layer(checkpoint: Checkpoint, shape: LlamaShape, index: int) -> tuple[np.ndarray, ...]:
-    """Weights of a layer for `cells.Layers`: (wq over wk, wv, wo, w1, w3, w2), float32.
+    """Weights of a layer: (wq over wk over wv, wo, w1 over w3, w2), float32, each (out, in).
 
     The gain of a norm is multiplied into the matrices that read it, 1 / sqrt(head_dim) into wq.
     """
@@ -180,15 +186,14 @@ def read_layer(checkpoint: Checkpoint, shape: LlamaShape, index: int) -> tuple[n
     def read(name: str) -> np.ndarray:
         return _read(checkpoint, f"{prefix}{name}.weight")
 
-    attention, feed_forward = read("attention_norm"), read("ffn_norm")
-    scale = np.float32(shape.head_dim**-0.5)
+    wq, wk, wv, wo = (read(f"attention.w{name}") for name in "qkvo")
+    w1, w2, w3 = (read(f"feed_forward.w{number}") for number in (1, 2, 3))
+    wqkv = np.concatenate([wq * np.float32(shape.head_dim**-0.5), wk, wv])
     return (
-        np.concatenate([read("attention.wq") * scale, read("attention.wk")]) * attention,
-        read("attention.wv") * attention,
-        read("attention.wo"),
-        read("feed_forward.w1") * feed_forward,
-        read("feed_forward.w3") * feed_forward,
-        read("feed_forward.w2"),
+        wqkv * read("attention_norm"),
+        wo,
+        np.concatenate([w1, w3]) * read("ffn_norm"),
+        w2,
     )
 
 

@@ -13,8 +13,10 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-# (rows, tokens) of a chunk, 256 tokens each: where the matrix products run at full speed.
+# (rows, tokens) of a chunk, 256 tokens each: where the matrix products run at full speed. With
+# one place there is no more than one row.
 FORMS = ((4, 64), (1, 256))
+ONE_ROW = ((1, 64), (1, 256))
 # A form is compiled when first used, which takes as long as some chunks: it has to be so much
 # fuller than one that is there.
 _FULLER = 2
@@ -190,7 +192,7 @@ class _Schedule:
             known = not self.compiled or form in self.compiled
             return sum(_chunks(ready, form)) * (_FULLER if known else 1)
 
-        form = max(FORMS, key=worth)
+        form = max(FORMS if len(self.held) > 1 else ONE_ROW, key=worth)
         self.compiled.add(form)
         return form
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Dict, List, Literal, Optional, Union
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from tools.files.errors import UserError
 from tools.settings.lines import Settings, read_settings
@@ -65,6 +65,31 @@ class Fit(Settings):
     max_new_tokens: Optional[PositiveInt] = None
 
 
+class Disk(Settings):
+    """Disk space by where it is needed, GB of 10^9 bytes, counted from an empty clone."""
+
+    venv: float = Field(ge=0)
+    temp: float = Field(ge=0)  # the wheels before they are installed
+    material: float = Field(ge=0)
+    run: float = Field(ge=0)
+
+
+class Needs(Settings):
+    """What the profile asks of a machine; tools/machine/needs.py reads it before there is a .venv.
+
+    memory_gb is that of all processes of a run at once, with as many workers as `cards` says;
+    the last three are asked of machines with cards alone.
+    """
+
+    python: str = Field(pattern=r"^3\.[0-9]+$")
+    cores: PositiveInt
+    memory_gb: PositiveFloat
+    disk_gb: Disk
+    card_memory_gb: Optional[PositiveFloat] = None
+    mindspore: Optional[str] = None
+    cann: Optional[str] = None
+
+
 class Profile(Settings):
     """configs/NAME/profile.yaml, checked."""
 
@@ -72,6 +97,7 @@ class Profile(Settings):
     device: Literal["CPU", "Ascend"]
     cards: PositiveInt
     artifacts: List[str]
+    needs: Needs
     model: ModelSource
     tokenizer: TokenizerSource
     prompt: Frame
@@ -79,6 +105,13 @@ class Profile(Settings):
     budgets: Dict[Literal["quick", "full"], Budget]
     evaluation: Evaluation
     recipes: Dict[str, Fit] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def asks_for_its_device(self) -> Profile:
+        for key in ("card_memory_gb", "mindspore", "cann"):
+            if (getattr(self.needs, key) is not None) != (self.device == "Ascend"):
+                raise ValueError(f"needs.{key} is for Ascend, and asked for there")
+        return self
 
 
 class StyleChoice(Settings):

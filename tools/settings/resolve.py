@@ -115,6 +115,7 @@ def resolve(
         },
         "prompts.json": {"limit": chosen.squad, "prompt": prompt},
         "evaluation.json": {
+            "device": settings.device,
             "batch_size": settings.evaluation.batch_size,
             "min_new_tokens": settings.evaluation.min_new_tokens,
             "max_new_tokens": [f"{name}={length}" for name, length in lengths.items()],

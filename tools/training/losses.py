@@ -7,11 +7,9 @@ import math
 from pathlib import Path
 from typing import List, NamedTuple
 
-from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
+from tools.files.figure import BLUE, ORANGE, new_figure, save_figure
 
-# Blue and orange keep apart for every kind of colour vision (Okabe and Ito).
-_LOSS, _IN, _OUT = "#0072b2", "#0072b2", "#d55e00"
 # The mean is drawn over a twentieth of all steps.
 _SMOOTHED = 20
 
@@ -57,26 +55,23 @@ def read_losses(path: Path) -> List[Step]:
 
 def draw_losses(steps: List[Step], path: Path) -> None:
     """Draw the loss, and the learning rate of each group, over the steps into a PNG."""
-    # The object interface: pyplot would keep figures in memory and look for a display.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.6), dpi=110, layout="constrained")
+    figure = new_figure((7, 4.6))
     loss, rate = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     numbers = [step.step for step in steps]
     losses = [step.loss for step in steps]
-    loss.plot(numbers, losses, color=_LOSS, linewidth=0.8, alpha=0.45, label="each step")
+    loss.plot(numbers, losses, color=BLUE, linewidth=0.8, alpha=0.45, label="each step")
     width = len(steps) // _SMOOTHED
     if width > 1:
         means = [sum(losses[i - width : i]) / width for i in range(width, len(losses) + 1)]
         label = f"mean of {width} steps"
-        loss.plot(numbers[width - 1 :], means, color=_LOSS, linewidth=1.8, label=label)
+        loss.plot(numbers[width - 1 :], means, color=BLUE, linewidth=1.8, label=label)
     loss.set(ylabel="loss", title="Training loss and learning rates")
     loss.set_ylim(bottom=0)
     loss.legend(fontsize=8)
     both = any(step.learning_rate != step.out_learning_rate for step in steps)
-    groups = [("in matrices, A" if both else "all", _IN, [s.learning_rate for s in steps])]
+    groups = [("in matrices, A" if both else "all", BLUE, [s.learning_rate for s in steps])]
     if both:
-        groups.append(("out matrices, B", _OUT, [s.out_learning_rate for s in steps]))
+        groups.append(("out matrices, B", ORANGE, [s.out_learning_rate for s in steps]))
     for label, color, rates in groups:
         rate.plot(numbers, rates, color=color, linewidth=1.4, label=label)
     rate.set(xlabel="step", ylabel="learning rate")
@@ -85,6 +80,4 @@ def draw_losses(steps: List[Step], path: Path) -> None:
     rate.legend(fontsize=8)
     for axes in (loss, rate):
         axes.grid(alpha=0.25)
-    with atomic_path(path) as temporary:
-        # The version of the library in the file would change its bytes.
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    save_figure(figure, path)
