@@ -192,7 +192,7 @@ $(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done $(PROMPTS)
 $(R)/evaluate/best.json: $(R)/evaluate/generated $(R)/baseline/scores.json configs/contest.yaml
 	@$(PYTHON) -m tools.score checkpoints --folder $(@D) --parameters $(R)/finetune/parameters.json --baseline $(R)/baseline/scores.json --steps $(R)/finetune/adapters/steps.json --merged $(R)/merged --output $@
 
-$(R)/report/report.md: $(R)/evaluate/best.json $(R)/baseline/scores.json $(R)/finetune/run.json submission/report.md.j2
+$(R)/report/report.md: $(R)/evaluate/best.json $(R)/baseline/scores.json $(R)/finetune/run.json $(wildcard submission/report.* submission/texts.yaml submission/method.md)
 	$(STAGE) report -- $(PYTHON) -m tools.report --run $(R) --output $(@D)
 
 submission/$(TEAM).zip: $(R)/report/report.md

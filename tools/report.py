@@ -17,7 +17,7 @@ _EPILOG = "Example:\n\npython -m tools.report --run runs/tiny --output runs/tiny
     "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder."
 )
 def main(run: Path, output: Path) -> None:
-    """Write report.md, report.html (one file, readable offline) and three figures.
+    """Write report.md, report.html (one file, two languages, readable offline) and figures.
 
     Everything in them is read from the run's files. A model that is not eligible is exit code 0
     here: the report says so.
@@ -27,7 +27,7 @@ def main(run: Path, output: Path) -> None:
 
     for line in sentences.verdict(write_report(run, output)):
         click.echo(line)
-    click.echo(f"{output}: report.md, report.html, 3 figures")
+    click.echo(f"{output}: report.md, report.html, hashes.json, 3 figures")
 
 
 if __name__ == "__main__":

@@ -122,8 +122,8 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
         )
     digest = content_of(run / "merged/3/model.ckpt").sha256
     write(run / "evaluate/best.json", {"checkpoint": 3, "step": 6, "model_sha256": digest})
-    for stage, seconds in (("convert", 3.5), ("finetune", 61.25)):
-        record = {"stage": stage, "command": ["python", "-m", f"tools.{stage}"]}
+    for stage, seconds in (("finetune", 61.25), ("convert-math", 3.5)):
+        record = {"stage": stage, "command": ["python", "-m", f"tools.{stage.partition('-')[0]}"]}
         record.update(seconds=seconds, peak_memory_mb=812.5, commit="0" * 40)
         record.update(versions={"python": "3.11.7", "mindspore": "2.9.0"}, machine={"cores": 2})
         write(run / f"stages/{stage}.json", record)
@@ -133,10 +133,17 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
 GOOD = {"math_before": 2, "math_after": 8, "squad_before": 2, "squad_after": 3}
 
 
+SCRIPTS = (
+    *("convert", "finetune", "generate", "merge"),
+    *(f"training/{name}" for name in ("inputs", "packing", "worker")),
+)
+
+
 def fill_project(root: Path) -> Path:
     """A project of a few real files, outside of git, with caches that must stay behind."""
-    for name in ("tools/finetune.py", "tools/generate.py", "tools/records/__init__.py"):
-        write(root / name, "" if name.endswith("__init__.py") else '"""A stage."""\n')
+    for name in (*SCRIPTS, "records/__init__"):
+        code = "" if name.endswith("__init__") else '"""Part of the project."""\n'
+        write(root / f"tools/{name}.py", code)
     for name in ("Dockerfile", "Makefile", "pyproject.toml", "requirements/cpu.txt"):
         write(root / name, f"# {name}\n")
     (root / "configs").mkdir()

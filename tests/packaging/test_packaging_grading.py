@@ -13,8 +13,11 @@ from packaging_run import TEAM, write
 
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
+from tools.packaging.facts import gather
 from tools.packaging.grading.grade import Request, grade, seed_of
 from tools.packaging.grading.verdict import Verdict
+from tools.packaging.page import render_page
+from tools.packaging.report import TEMPLATES
 
 
 def graded(archive: Path, tmp_path: Path, **more: object) -> Verdict:
@@ -35,8 +38,8 @@ def edit_rows(path: Path, change: Callable[[List[dict]], object]) -> None:
 
 def edit_text(path: Path, old: str, new: str) -> None:
     text = path.read_text("utf-8")
-    assert text.count(old) >= 1
-    path.write_text(text.replace(old, new, 1), "utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
 
 
 def test_an_honest_package_passes(honest: Dict[str, Path], tmp_path: Path) -> None:
@@ -105,8 +108,9 @@ def test_a_swapped_checkpoint_whose_hash_was_changed_with_it(
     before = content_of(weights).sha256
     shutil.copy(honest["run"] / "merged/5/model.ckpt", weights)
     after = content_of(weights).sha256
-    for name in ("scores/best.json", "report/report.md", "report/report.html"):
+    for name in ("scores/best.json", "report/hashes.json", "report/report.md"):
         edit_text(claims / name, before, after)
+    edit_text(claims / "report/report.html", before, after)
     found = failed(graded(seal(claims), tmp_path).rows)
     assert found == ["weights/model.ckpt: tensors that are not base + alpha/rank · B · A"]
 
@@ -125,22 +129,33 @@ def test_references_that_were_changed_to_fit_the_answers(claims: Path, tmp_path:
 
 
 def test_a_report_with_another_figure(claims: Path, tmp_path: Path) -> None:
-    for name in ("report/report.md", "report/report.html"):
-        edit_text(claims / name, "75.00", "95.00")
+    edit_text(claims / "report/report.md", "| 75.00 |", "| 95.00 |")
     verdict = graded(seal(claims), tmp_path)
-    assert failed(verdict.rows) == ["report/report.md: lines with figures that are not as measured"]
     (row,) = (row for row in verdict.rows if not row.passed)
+    assert row.what == "lines with figures that are not as measured"
     assert "75.00" in row.why and "95.00" in row.why
 
 
-def test_words_of_a_teams_own_in_the_report_are_let_be(claims: Path, tmp_path: Path) -> None:
-    for name, words in (("report/report.md", "We used 3 tricks.\n"), ("report/report.html", "")):
-        text = (claims / name).read_text("utf-8")
-        (claims / name).write_text(text + words, "utf-8")
-    from tools.packaging.markdown import to_html
+def test_a_page_with_another_figure(claims: Path, tmp_path: Path) -> None:
+    edit_text(claims / "report/report.html", "75.00", "95.00")
+    (row,) = (row for row in graded(seal(claims), tmp_path).rows if not row.passed)
+    assert (row.group, row.claim, row.measured) == ("report/report.html", True, False)
+    assert row.why == "made with our templates, of other figures"
+    # With a template of its own the reason is another, the verdict is not.
+    write(claims / "source/submission/report.css", "h1 { color: red }\n")
+    (row,) = (row for row in graded(seal(claims), tmp_path).rows if not row.passed)
+    assert row.why == "made with other templates than ours: report.css"
 
-    text = (claims / "report/report.md").read_text("utf-8")
-    write(claims / "report/report.html", f"<body>{to_html(text, claims / 'report')}</body>")
+
+def test_words_of_a_teams_own_in_the_report_are_let_be(
+    honest: Dict[str, Path], claims: Path, tmp_path: Path
+) -> None:
+    method = "### Method\n\nWe used 3 <b>tricks</b>.\n"
+    write(claims / "source/submission/method.md", method)
+    with (claims / "report/report.md").open("a") as handle:
+        handle.write(method)
+    page = render_page(gather(honest["run"]), method, TEMPLATES)
+    write(claims / "report/report.html", page)
     assert failed(graded(seal(claims), tmp_path).rows) == []
 
 
@@ -173,8 +188,8 @@ def test_weights_behind_a_link(honest: Dict[str, Path], claims: Path, tmp_path: 
         ("configs/finetune.yaml", "\x00"),
         ("configs/profile.json", '{"seed": {}, "cards": [1], "artifacts": 5}'),
         ("training/loss.csv", ""),
-        ("training/records.json", '{"rows": "80", "seq_length": {}}'),
-        ("training/corpus.json", '{"kinds": [1], "splits": 3}'),
+        ("data/records.json", '{"rows": "80", "seq_length": {}}'),
+        ("data/corpus.json", '{"kinds": [1], "splits": 3}'),
     ],
 )
 def test_files_of_another_form_fail_and_never_crash(

@@ -111,7 +111,7 @@ def test_what_a_team_may_choose_is_taken_over(
             lambda c: c["model"].update(denominator=10**12),
             "profile.yaml: model",
         ),
-        ("tiny/profile.yaml", lambda c: c.update(device="Ascend"), "profile.yaml: device"),
+        ("tiny/profile.yaml", lambda c: c.update(artifacts=["x"]), "profile.yaml: artifacts"),
         ("tiny/profile.yaml", lambda c: c.update(evil=1), "evil"),
         ("recipes/plain.yaml", lambda c: c.update(evil=1), "evil"),
     ],
@@ -186,7 +186,7 @@ def test_a_run_made_again(
     rows = again.reproduce_rows(opened, FolderContents(opened.folder), measured, tmp_path / "work")
     assert failed(rows) == (
         [
-            "training/corpus.json: figures that came out otherwise",
+            "data/corpus.json: figures that came out otherwise",
             "training/loss.csv: loss of step 3, which differs most",
             "adapter/adapter.ckpt: distance from the adapter that was trained again",
             "scores/5.json: trained parameters, trained again",

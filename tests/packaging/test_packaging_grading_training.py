@@ -48,8 +48,8 @@ def test_honest_steps_and_losses(opened: Package, rules: Contest) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "claim"),
     [
-        ("training/records.json", {"rows": 800}, "training/run.json: steps"),
-        ("training/records.json", {"seq_length": 256}, "training/records.json: seq_length"),
+        ("data/records.json", {"rows": 800}, "training/run.json: steps"),
+        ("data/records.json", {"seq_length": 256}, "data/records.json: seq_length"),
         ("training/run.json", {"seed": 2}, "training/run.json: seed"),
         ("training/run.json", {"workers": 4}, "training/run.json: workers"),
         ("configs/profile.json", {"cards": 1}, "configs/profile.json: cards"),

@@ -13,9 +13,9 @@ import yaml
 from packaging_run import TEAM, write
 
 from tools.files.errors import UserError
-from tools.packaging import contents
+from tools.packaging import contents, inspection
 from tools.packaging.inspection import check_submission
-from tools.packaging.layout import PARTS
+from tools.packaging.layout import OURS, PARTS, scored_files
 from tools.packaging.manifest import make_manifest
 from tools.settings.contest import read_contest
 
@@ -62,15 +62,8 @@ def test_all_faults_are_named_at_once(package: Path) -> None:
     "name",
     [
         *(name for names in PARTS.values() for name in names),
-        "scores/best.json",
-        "scores/baseline.json",
-        "adapter/adapter.ckpt",
-        "predictions/3-math.jsonl",
-        "predictions/baseline-squad.jsonl",
-        "scores/5.json",
-        "training/records.json",
-        "training/parameters.json",
-        "weights/model.json",
+        *OURS,
+        *(name for model in ("baseline", 1, 5) for name in scored_files(model)),
     ],
 )
 def test_a_missing_file_is_named_even_if_the_manifest_agrees(package: Path, name: str) -> None:
@@ -92,6 +85,12 @@ def test_empty_files(package: Path) -> None:
         ("source/configs/x.yaml", "a: ~/b\n", "source/configs/x.yaml:1: absolute path ~/b"),
         ("logs/training/worker_1.log", "/home/me is fine\n", None),
         ("source/tools/finetune.py", "open('/proc/cpuinfo')\n", None),
+        ("source/tools/a.py", "\nP = '/home/me/x'\n", "source/tools/a.py:2: home folder /home/me"),
+        ("source/Makefile", "X := /root/x\n", "source/Makefile:1: home folder /root/x"),
+        ("predictions/3-math.jsonl", '"/home/me"\n', None),
+        ("scores/3.json", "{}", "logs/squad/best.log: its pairs give f1 75.0, the scores say None"),
+        ("scores/3.json", "[]", "logs/squad/best.log: its pairs give em 75.0, the scores say None"),
+        ("scores/2.json", "nothing", "scores/2.json: not JSON"),
         ("weights/tokenizer.json", '{"Ġ/usr/bin": 1}\n', None),
         ("configs/x.json", "{", "configs/x.json: not JSON"),
         ("configs/profile.json", "{}", "configs/profile.json: `cards` is not a number of workers"),
@@ -118,6 +117,34 @@ def test_secrets_anywhere(package: Path, name: str) -> None:
     faults = seal(package)
     assert faults == [f"{name}:2: holds a token of GitHub"]
     assert secret not in faults[0]
+
+
+@pytest.mark.parametrize("name", ["report/loss.png", "adapter/adapter.ckpt"])
+def test_what_looks_like_a_secret_in_numbers_is_chance(package: Path, name: str) -> None:
+    write(package / name, b"\x89 gh" + b"p_" + b"a1B2" * 10)
+    assert seal(package) == []
+
+
+def test_a_text_too_large_to_be_looked_into(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_LARGEST_TEXT", 1 << 20)
+    write(package / "logs/training/msrun.log", "x" * (1 << 20))
+    assert seal(package) == []
+    write(package / "logs/training/msrun.log", "x" * (1 << 20) + "x")
+    assert seal(package) == ["logs/training/msrun.log: a text of more than 1048576 bytes"]
+
+
+def test_a_rule_that_nobody_has_files_for(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(PARTS, "squad_log")
+    with pytest.raises(UserError, match="the part squad_log has no files"):
+        check_submission(package)
+
+
+def test_a_file_that_cannot_be_read(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("input/output error")
+
+    monkeypatch.setattr(inspection, "secrets", refuse)
+    assert "training/loss.csv: damaged (input/output error)" in check_submission(package)
 
 
 def test_our_vocabulary_passes(package: Path) -> None:
@@ -180,6 +207,13 @@ def test_weights_and_their_link(package: Path) -> None:
     assert "weights/tokenizer.*: missing" in faults
 
 
+def manifest(**changes: object) -> dict:
+    """A manifest of one file, with something else in it."""
+    files = {"a": {"bytes": 0, "sha256": "0" * 64}}
+    content = {"format": 1, "team": TEAM, "run": "tiny", "commit": None, "lock_sha256": None}
+    return {**content, "files": files, **changes}
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
@@ -187,9 +221,13 @@ def test_weights_and_their_link(package: Path) -> None:
         ("{", "MANIFEST.json: not a manifest"),
         ('{"format": 1}', "MANIFEST.json: not a manifest"),
         ("[" * 100_000, "MANIFEST.json: not a manifest"),
+        (manifest(team="../a"), "MANIFEST.json: not a manifest ('../a' cannot name a submission"),
+        (manifest(commit="main"), "MANIFEST.json: not a manifest (commit: "),
+        (manifest(files={}), "MANIFEST.json: not a manifest (files: "),
+        (manifest(files={"a": {"bytes": 1, "sha256": "0"}}), "MANIFEST.json: not a manifest (fi"),
     ],
 )
-def test_manifests(package: Path, content: str, fault: str) -> None:
+def test_manifests(package: Path, content: object, fault: str) -> None:
     if content is None:
         (package / "MANIFEST.json").unlink()
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.packaging.leaks import absolute_paths, secrets
+from tools.packaging.leaks import absolute_paths, home_folders, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,10 +82,25 @@ def test_what_is_no_path(text: str) -> None:
     assert not list(absolute_paths([text]))
 
 
+@pytest.mark.parametrize(
+    "text", ["X = '/home/someone'", "/Users/me/x", "cd /root/work", r"C:\Users\me", "a:/home/me"]
+)
+def test_home_folders_are_found(text: str) -> None:
+    assert [leak.line for leak in home_folders(["/home/", text])] == [2]
+
+
+@pytest.mark.parametrize(
+    "text", ["/proc/cpuinfo", "https://x.example/home/me", "~/.cache", "a/root/b", "$HOME/x"]
+)
+def test_what_is_nobodys_home(text: str) -> None:
+    assert not list(home_folders([text]))
+
+
 def test_our_own_source_and_configs_are_clean() -> None:
     for path in [*ROOT.glob("tools/**/*.py"), *ROOT.glob("configs/**/*.yaml")]:
         lines = path.read_text(encoding="utf-8").split("\n")
         assert not list(secrets(lines)), path
+        assert not list(home_folders(lines)), path
         if path.suffix == ".yaml":
             assert not list(absolute_paths(lines)), path
 

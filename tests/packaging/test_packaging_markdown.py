@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import List
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tools.packaging.markdown import escape, table, text_table, to_html
+from tools.packaging.texts import Text
 
 PRINTABLE = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp", "Co", "Cn")), max_size=60
@@ -37,7 +37,7 @@ class Reader(HTMLParser):
 
 def read(markdown: str) -> Reader:
     reader = Reader()
-    reader.feed(to_html(markdown, Path()))
+    reader.feed(to_html(markdown))
     return reader
 
 
@@ -86,6 +86,14 @@ def test_html_in_the_text_of_a_template_stays_text() -> None:
     assert "script" not in read("<script>x</script>\n\na <b>c</b>").tags
 
 
-def test_pictures_become_data(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"\x89PNG")
-    assert 'src="data:image/png;base64,iVBORw=="' in to_html("![A](a.png)", tmp_path)
+def test_pictures_are_not_loaded() -> None:
+    html = to_html("![A](a.png) ![B](http://x.example/b.png)")
+    assert "<img" not in html
+    assert 'href="a.png"' in html
+
+
+def test_of_a_text_the_english_is_taken() -> None:
+    assert table([Text("kind", "题型")], [[Text("a|b", "甲")]]).split("\n")[::2] == [
+        "| kind |",
+        "| a\\|b |",
+    ]

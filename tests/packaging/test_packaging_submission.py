@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Dict
@@ -12,8 +16,11 @@ import pytest
 from packaging_run import TEAM, write
 
 from tools.files.errors import CheckFailed, UserError
+from tools.packaging.facts import Hash, gather
 from tools.packaging.inspection import check_submission
-from tools.packaging.layout import check_team, source_files
+from tools.packaging.layout import PARTS, check_team, run_files, source_files
+from tools.packaging.page import render_page
+from tools.packaging.report import TEMPLATES, render_markdown, write_report
 from tools.packaging.submission import build_submission
 from tools.scoring.logs import read_log
 
@@ -22,6 +29,8 @@ EXPECTED = {
     "adapter/adapter.ckpt",
     *(f"configs/{name}.json" for name in ("corpus", "evaluation", "model", "profile", "records")),
     "configs/finetune.yaml",
+    "data/corpus.json",
+    "data/records.json",
     "logs/squad/baseline.log",
     "logs/squad/best.log",
     "logs/training/worker_0.log",
@@ -32,6 +41,7 @@ EXPECTED = {
         for kind in ("math", "squad")
     ),
     *(f"report/{name}.png" for name in ("accuracy", "checkpoints", "loss")),
+    "report/hashes.json",
     "report/report.html",
     "report/report.md",
     *(f"scores/{name}.json" for name in ("1", "2", "3", "4", "5", "baseline", "best")),
@@ -40,15 +50,13 @@ EXPECTED = {
     "source/configs/contest.yaml",
     "source/pyproject.toml",
     "source/requirements/cpu.txt",
-    "source/tools/finetune.py",
-    "source/tools/generate.py",
+    *(f"source/tools/{name}.py" for name in ("convert", "finetune", "generate", "merge")),
     "source/tools/records/__init__.py",
-    "stages/convert.json",
+    *(f"source/tools/training/{name}.py" for name in ("inputs", "packing", "worker")),
+    "stages/convert-math.json",
     "stages/finetune.json",
-    "training/corpus.json",
     "training/loss.csv",
     "training/parameters.json",
-    "training/records.json",
     "training/run.json",
     "training/steps.json",
     "weights/model.ckpt",
@@ -80,13 +88,72 @@ def test_good_packages_pass(finished: Dict[str, Path]) -> None:
     assert check_submission(finished["output"] / f"{TEAM}.zip") == []
 
 
+@pytest.mark.parametrize("mask", [0o077, 0o000])
 def test_the_same_run_gives_the_same_zip(
-    finished: Dict[str, Path], run: Path, tmp_path: Path
+    finished: Dict[str, Path], run: Path, tmp_path: Path, mask: int
 ) -> None:
+    """In another folder, years later, by somebody whose new files have other permissions."""
+    for index, path in enumerate(sorted(run.rglob("*"), reverse=True)):
+        os.utime(path, (2e9 + index, 2e9 + index))
     write(run / "stages/submit.json", {"stage": "submit", "seconds": 1.5, "peak_memory_mb": 9})
-    made = build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
+    before = os.umask(mask)
+    try:
+        made = build_submission(run, TEAM, tmp_path / "a b" / "out", root=finished["project"])
+    finally:
+        os.umask(before)
     assert made.archive.read_bytes() == (finished["output"] / f"{TEAM}.zip").read_bytes()
     assert made.files == len(EXPECTED)
+
+
+def test_the_report_can_be_made_again_from_the_package_alone(
+    finished: Dict[str, Path], tmp_path: Path
+) -> None:
+    """Every figure of it is traced to a file handed in: nothing else is at hand here."""
+    package, run = finished["output"] / TEAM, tmp_path / "tiny"
+    for name, path in run_files(finished["run"], 3, [1, 2, 3, 4, 5]).items():
+        target = run / path.relative_to(finished["run"])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(package / name, target)
+    # Of the large files that are not handed in, only the hashes are.
+    hashes = json.loads((package / "report/hashes.json").read_text())["hashes"]
+    facts = gather(run)._replace(hashes=[Hash(**item) for item in hashes])
+    assert render_markdown(facts) == (package / "report/report.md").read_text("utf-8")
+    page = render_page(facts, "", TEMPLATES)
+    assert page == (package / "report/report.html").read_text("utf-8")
+
+
+def test_the_files_that_the_report_names_are_handed_in(finished: Dict[str, Path]) -> None:
+    text = (finished["output"] / TEAM / "report/report.md").read_text("utf-8")
+    lines = [line for line in text.split("\n") if line.startswith("Source: ")]
+    named = set(re.findall(r"`([^`]+)`", " ".join(lines)))
+    assert len(lines) == 15
+    assert named - EXPECTED == {"stages/"}
+    for digest in re.findall(r"\| ([0-9a-f]{64}) \|", text):
+        assert digest in (finished["output"] / TEAM / "report/hashes.json").read_text()
+
+
+def test_a_report_of_an_earlier_state_is_not_handed_in(
+    finished: Dict[str, Path], run: Path, tmp_path: Path
+) -> None:
+    losses = run / "finetune/loss.csv"
+    losses.write_text(losses.read_text().replace("1,3.800000", "1,3.900000"))
+    with pytest.raises(UserError, match="not the report of this run as it stands"):
+        build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
+    assert not (tmp_path / "out").exists()
+    write_report(run, run / "report")
+    assert build_submission(run, TEAM, tmp_path / "out", root=finished["project"]).files
+
+
+def test_an_answer_that_looks_like_a_path_does_not_spoil_the_report(
+    finished: Dict[str, Path], run: Path, tmp_path: Path
+) -> None:
+    answers = run / "evaluate/3/math.jsonl"
+    rows = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
+    rows[8]["prediction"] = "so\n4 /5/6"
+    write(answers, rows)
+    facts = write_report(run, run / "report")
+    assert [item.reference for item in facts.wrong] == ["21", "23", "25"]
+    build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
 
 
 def test_copies_and_logs_are_the_runs(finished: Dict[str, Path]) -> None:
@@ -97,7 +164,7 @@ def test_copies_and_logs_are_the_runs(finished: Dict[str, Path]) -> None:
         "logs/training/worker_1.log": "finetune/logs/worker_1.log",
         "predictions/3-math.jsonl": "evaluate/3/math.jsonl",
         "predictions/baseline-squad.jsonl": "baseline/squad.jsonl",
-        "training/records.json": "records/train.mindrecord.json",
+        "data/records.json": "records/train.mindrecord.json",
         "training/steps.json": "finetune/adapters/steps.json",
         "scores/5.json": "evaluate/5/scores.json",
     }
@@ -172,6 +239,7 @@ def test_a_package_that_would_be_refused_is_not_made(
     config = (run / "config/finetune.yaml").read_text()
     config = config.replace("only_save_strategy: false", "only_save_strategy: true")
     write(run / "config/finetune.yaml", config.replace("./output", "/home/me/output"))
+    write_report(run, run / "report")
     with pytest.raises(CheckFailed) as caught:
         build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
     assert "only_save_strategy is left on" in caught.value.what
@@ -182,12 +250,39 @@ def test_a_package_that_would_be_refused_is_not_made(
 
 
 def test_in_a_checkout_the_source_is_what_git_tracks(tmp_path: Path) -> None:
-    for name in ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile"):
+    words = "submission/method.md"
+    for name in ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile", words):
         write(tmp_path / name, "x\n")
     assert {"source/tools/a.py", "source/tools/new.py"} < set(source_files(tmp_path))
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "tools/a.py", "configs", "notes.txt", "Makefile"], check=True)
     assert set(source_files(tmp_path)) == {
-        *("source/Makefile", "source/configs/x.yaml", "source/tools/a.py")
+        *("source/Makefile", "source/configs/x.yaml", "source/tools/a.py"),
+        "source/submission/method.md",
     }
+
+
+def test_the_source_handed_in_runs_by_itself(finished: Dict[str, Path], tmp_path: Path) -> None:
+    for name, path in source_files().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / name)
+    assert {name for name in PARTS["source"] if not (tmp_path / name).is_file()} == set()
+    tracked = {name.removeprefix("source/") for name in source_files()}
+    assert {"requirements/cpu.txt", "material/embedded/reading.json", "LICENSE"} <= tracked
+    config = ["--profile", "tiny", "--budget", "quick", "--recipe", "plain", "--seed", "1"]
+    for words in (
+        ["tools.convert", "config", *config, "--output", "runs/r/config"],
+        ["tools.report", "--run", str(finished["run"]), "--output", "runs/r/report"],
+    ):
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=tmp_path / "source",
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    made = tmp_path / "source/runs/r/report/report.html"
+    assert made.read_bytes() == (finished["run"] / "report/report.html").read_bytes()

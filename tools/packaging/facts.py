@@ -8,9 +8,13 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import yaml
 
+from tools.corpus.kinds import KINDS
 from tools.corpus.rows import unframed
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
+from tools.packaging import layout
+from tools.packaging.leaks import absolute_paths
+from tools.packaging.stages import ORDER, PACKAGING
 from tools.scoring.arithmetic import judge
 from tools.scoring.contest import is_eligible
 from tools.scoring.rows import read_predictions
@@ -18,7 +22,7 @@ from tools.scoring.scores import read_scores
 from tools.settings.contest import Contest, ReadingScore, read_contest
 from tools.training.losses import Step, read_losses
 
-EXAMPLES = 5
+EXAMPLES = 10
 
 
 class Checkpoint(NamedTuple):
@@ -38,6 +42,15 @@ class Example(NamedTuple):
     reference: str
 
 
+class Hash(NamedTuple):
+    """The sha256 of a file of the run; `packed` is its path in a submission, if it goes in."""
+
+    name: str
+    file: str
+    packed: Optional[str]
+    sha256: str
+
+
 class Facts(NamedTuple):
     """What was measured in one run.
 
@@ -45,7 +58,7 @@ class Facts(NamedTuple):
     minimum        F1 and EM that an eligible model reaches: the share of `before`.
     eligible       whether `after` reaches it.
     contest_model  whether the model and the number of questions are the contest's own.
-    hashes         (what, file below the run, sha256).
+    stages         in the order of the pipeline, those of the packaging left out.
     """
 
     run: str
@@ -67,7 +80,14 @@ class Facts(NamedTuple):
     right: List[Example]
     wrong: List[Example]
     stages: List[Dict[str, Any]]
-    hashes: List[Tuple[str, str, str]]
+    hashes: List[Hash]
+
+    @property
+    def kinds(self) -> List[str]:
+        """The kinds of problem that were asked, in the contest's order."""
+        asked = {*self.before["math"]["by_kind"], *self.after["math"]["by_kind"]}
+        known = [kind for kind in KINDS if kind in asked]
+        return [*known, *sorted(asked - set(known))]
 
 
 def gather(run: Path) -> Facts:
@@ -138,12 +158,15 @@ def _checkpoints(run: Path) -> List[Checkpoint]:
 
 
 def _examples(run: Path, best: int, rules: Contest) -> Tuple[List[Example], List[Example]]:
-    """Up to five right and five wrong answers: the first of each kind, then the second, …"""
+    """Up to ten right and ten wrong answers: the first of each kind, then the second, …"""
     rows = read_predictions(_there(run, f"evaluate/{best}/math.jsonl"))
     found: Dict[bool, Dict[str, List[Example]]] = {True: {}, False: {}}
     for row in rows:
         right = judge(row, rules.arithmetic).right[rules.arithmetic.judge]
         example = Example(row.kind, unframed(row.prompt), row.prediction, row.reference)
+        # A model may answer with what looks like a path, `4 /5/6`; a report may not hold any.
+        if any(absolute_paths(line for text in example for line in text.split("\n"))):
+            continue
         found[right].setdefault(row.kind, []).append(example)
     return _spread(found[True]), _spread(found[False])
 
@@ -158,32 +181,39 @@ def _spread(by_kind: Dict[str, List[Example]]) -> List[Example]:
 
 
 def _stages(run: Path) -> List[Dict[str, Any]]:
-    """The stages' records in the order in which they were finished."""
-    paths = sorted((run / "stages").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    records = [_read(run, f"stages/{path.name}") for path in paths]
-    for path, record in zip(paths, records):
+    """The stages' records up to the evaluation; not by time, which a copied run does not keep."""
+    records = []
+    for stage in sorted(path.stem for path in (run / "stages").glob("*.json")):
+        record = _read(run, f"stages/{stage}.json")
         for key in ("seconds", "peak_memory_mb"):
             if not isinstance(record.get(key), (int, float)):
-                raise UserError(f'"{key}" is not a number', path, "make the stage again")
-    return records
+                where = run / f"stages/{stage}.json"
+                raise UserError(f'"{key}" is not a number', where, "make the stage again")
+        if stage not in PACKAGING:
+            records.append((ORDER.index(stage) if stage in ORDER else len(ORDER), record))
+    return [record for _, record in sorted(records, key=lambda item: item[0])]
 
 
-def _hashes(run: Path, best: int, chosen: Dict[str, Any]) -> List[Tuple[str, str, str]]:
+def _hashes(run: Path, best: int, chosen: Dict[str, Any]) -> List[Hash]:
     files = [
-        ("base weights", "base/model.ckpt"),
-        ("fine-tuning config", "config/finetune.yaml"),
-        ("training rows", "corpus/train.jsonl"),
-        ("test rows", "corpus/test.jsonl"),
-        ("training records", "records/train.mindrecord"),
-        ("best adapter", f"finetune/adapters/{best}.ckpt"),
+        ("base", "base/model.ckpt", None),
+        ("config", "config/finetune.yaml", layout.FINETUNE),
+        ("train", "corpus/train.jsonl", None),
+        ("test", "corpus/test.jsonl", None),
+        ("records", "records/train.mindrecord", None),
+        ("adapter", f"finetune/adapters/{best}.ckpt", layout.ADAPTER),
     ]
-    found = [(what, name, content_of(run / name).sha256) for what, name in files if _is(run, name)]
+    found = [
+        Hash(name, file, packed, content_of(run / file).sha256)
+        for name, file, packed in files
+        if _is(run, file)
+    ]
     merged = f"merged/{best}/model.ckpt"
     digest = chosen.get("model_sha256")
     # Evaluation has hashed what it decoded with: the largest file is not read once more.
     if not isinstance(digest, str) and _is(run, merged):
         digest = content_of(run / merged).sha256
-    return [*found, ("best merged model", merged, str(digest))] if digest else found
+    return [*found, Hash("merged", merged, layout.WEIGHTS, str(digest))] if digest else found
 
 
 def _is(run: Path, name: str) -> bool:

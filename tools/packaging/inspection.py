@@ -12,7 +12,7 @@ from tools.files.errors import UserError
 from tools.packaging import layout
 from tools.packaging.configs import finetune_faults
 from tools.packaging.contents import BROKEN, Contents, open_contents
-from tools.packaging.leaks import absolute_paths, secrets
+from tools.packaging.leaks import absolute_paths, home_folders, secrets
 from tools.packaging.manifest import FileEntry, Manifest, parse_manifest
 from tools.scoring.scores import squad_from_log
 from tools.settings.contest import read_contest
@@ -23,8 +23,10 @@ _LARGEST_TEXT = 64 << 20
 # like one there is chance.
 _BINARY = (".ckpt", ".safetensors", ".png", ".model")
 # MindFormers writes the machine's paths into its logs, and a log must stay as it was written.
-# Source names system paths for good reason, its configs do not. A vocabulary has any word in it.
-_MAY_NAME_PATHS = ("logs/", "source/", "predictions/", "weights/tokenizer.")
+# Source names system paths for good reason, its configs do not, and none of it anybody's home.
+# A vocabulary has any word in it, and a model may answer with one.
+_SOURCE = "source/"
+_MAY_NAME_PATHS = ("logs/", _SOURCE, "predictions/", "weights/tokenizer.")
 _CONFIGS = "source/configs/"
 
 
@@ -33,8 +35,9 @@ def check_submission(path: Union[str, Path]) -> List[str]:
 
     Named are: missing, empty, extra and altered files; required parts of configs/contest.yaml
     that are not there; configs that would not train; an evaluation log that is not what its
-    pairs and the scores say; absolute paths in configs, report and JSON; secrets anywhere but in
-    weights and pictures; in a zip, links, duplicates, names that lead out, bombs.
+    pairs and the scores say; absolute paths in configs, report and JSON, home folders in source;
+    secrets anywhere but in weights and pictures; in a zip, links, duplicates, names that lead
+    out, bombs.
     Raises UserError where `path` is neither a folder nor a zip.
     """
     with open_contents(path) as contents:
@@ -144,6 +147,8 @@ def _look_into(contents: Contents, name: str, entry: Optional[FileEntry]) -> Ite
     leaks = list(secrets(lines))
     if name.startswith(_CONFIGS) or not name.startswith(_MAY_NAME_PATHS):
         leaks += absolute_paths(lines)
+    elif name.startswith(_SOURCE):
+        leaks += home_folders(lines)
     for leak in leaks:
         yield f"{name}:{leak.line}: {leak.what}"
 

@@ -23,8 +23,14 @@ MODEL = "weights/model.json"
 LOSSES = "training/loss.csv"
 PARAMETERS = "training/parameters.json"
 STEPS = "training/steps.json"
-RECORDS = "training/records.json"
+EVALUATION = "configs/evaluation.json"
+CORPUS = "data/corpus.json"
+RECORDS = "data/records.json"
 REPORT, REPORT_PAGE = "report/report.md", "report/report.html"
+HASHES = "report/hashes.json"
+STAGES = "stages/"
+LOCK = "source/requirements/cpu.txt"
+METHOD = "source/submission/method.md"
 # `name` is a checkpoint's number or "baseline", `kind` one of KINDS.
 PREDICTIONS = "predictions/{name}-{kind}.jsonl"
 KINDS = ("squad", "math")
@@ -39,6 +45,7 @@ _LONGEST_TEAM = 64
 # What the project needs to run from data to inference, as paths in its checkout.
 _SOURCE = (
     "Dockerfile",
+    "LICENSE",
     "Makefile",
     "README.md",
     "README.zh-CN.md",
@@ -48,8 +55,12 @@ _SOURCE = (
     "pyproject.toml",
     "requirements",
     "submission/README.md",
+    "submission/method.md",
+    "submission/report.css",
     "submission/report.html.j2",
+    "submission/report.js",
     "submission/report.md.j2",
+    "submission/texts.yaml",
     "submission/verdict.html.j2",
     "tools",
 )
@@ -59,6 +70,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
     "report": (
         REPORT,
         REPORT_PAGE,
+        HASHES,
         *(f"report/{name}" for name in FIGURES),
     ),
     "training_log": (WORKER_LOG.format(rank=0), LOSSES),
@@ -68,9 +80,10 @@ PARTS: Dict[str, Tuple[str, ...]] = {
         "source/Makefile",
         "source/configs/contest.yaml",
         "source/pyproject.toml",
-        "source/requirements/cpu.txt",
-        "source/tools/finetune.py",
-        "source/tools/generate.py",
+        LOCK,
+        *(f"source/tools/{name}.py" for name in ("convert", "finetune", "merge", "generate")),
+        # What is registered with MindFormers.
+        *(f"source/tools/training/{name}.py" for name in ("worker", "inputs", "packing")),
     ),
     "squad_log": tuple(SQUAD_LOGS.values()),
 }
@@ -78,10 +91,11 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 OURS = (
     BEST,
     ADAPTER,
+    CORPUS,
+    RECORDS,
+    EVALUATION,
     PARAMETERS,
     STEPS,
-    RECORDS,
-    "training/corpus.json",
     "training/run.json",
     MODEL,
 )
@@ -116,12 +130,12 @@ def places(best: int, checkpoints: Iterable[int]) -> Dict[str, str]:
     found = {
         ADAPTER: f"finetune/adapters/{best}.ckpt",
         BEST: "evaluate/best.json",
+        CORPUS: "corpus/corpus.json",
         LOSSES: "finetune/loss.csv",
         MODEL: f"merged/{best}/model.json",
         PARAMETERS: "finetune/parameters.json",
         RECORDS: "records/train.mindrecord.json",
         STEPS: "finetune/adapters/steps.json",
-        "training/corpus.json": "corpus/corpus.json",
         "training/run.json": "finetune/run.json",
     }
     folders = {"baseline": "baseline", **{str(n): f"evaluate/{n}" for n in checkpoints}}
@@ -165,7 +179,8 @@ def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
 def source_files(root: Path = ROOT) -> Dict[str, Path]:
     """Path in the submission -> file of the project: those that git tracks, as they are now.
 
-    Outside of a checkout of its own the files are walked, caches left out.
+    Outside of a checkout of its own the files are walked, caches left out. What the team says in
+    the report, submission/method.md, goes in whether it is tracked or not.
     """
     listed: Optional[str] = None
     if (root / ".git").exists():
@@ -175,6 +190,9 @@ def source_files(root: Path = ROOT) -> Dict[str, Path]:
         for top in _SOURCE
         for path in ([root / top] if (root / top).is_file() else _below(root / top))
     ]
+    words = METHOD.partition("/")[2]
+    if (root / words).is_file() and words not in names:
+        names.append(words)
     ignored = {"__pycache__", ".ruff_cache", ".pytest_cache"}
     return {
         f"source/{name}": root / name

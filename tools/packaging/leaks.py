@@ -21,6 +21,8 @@ _PATH = re.compile(
     rf"(?<![\w./~$}}\])*<-])(?:/(?:{_ROOTS})(?![\w.-])(?:/[\w.+-]+)*|(?:/{_NAME}){{2,}}"
     r"|[A-Za-z]:\\[\w\\.+-]+|~/[\w.+-]+)"
 )
+# Those name a person.
+_HOME = re.compile(r"(?<![\w.])(?:/(?:home|Users)/|/root/|[A-Za-z]:\\Users\\)[\w.-]+")
 # An image in a page is base64, in which slashes stand for a value.
 _DATA_URI = re.compile(r"data:[\w/.+-]+;base64,[A-Za-z0-9+/=]+")
 
@@ -54,6 +56,14 @@ def absolute_paths(lines: Iterable[str]) -> Iterator[Leak]:
         found = _PATH.search(_DATA_URI.sub("", line))
         if found:
             yield Leak(number, f"absolute path {found[0][:80]}")
+
+
+def home_folders(lines: Iterable[str]) -> Iterator[Leak]:
+    """Yield the folders of users in `lines`, one a line at most: for text that may name others."""
+    for number, line in enumerate(lines, 1):
+        found = _HOME.search(line)
+        if found:
+            yield Leak(number, f"home folder {found[0][:80]}")
 
 
 def secrets(lines: Iterable[str]) -> Iterator[Leak]:

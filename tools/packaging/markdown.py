@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from pathlib import Path
 from typing import Any, Iterable, Sequence
 
 _INLINE = re.compile(r"([\\`*_{}\[\]|~$])")
@@ -18,7 +16,7 @@ class Markdown(str):
     """Text that is Markdown already; all else is escaped where it is put into a report."""
 
 
-def escape(value: Any, limit: int = 400) -> Markdown:
+def escape(value: Any, limit: int = 1000) -> Markdown:
     """Give any value as one line of Markdown that shows it literally.
 
     Line breaks are shown as ↵, other control characters as their escapes; text longer than
@@ -52,24 +50,15 @@ def text_table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Markdown:
     return Markdown("\n".join([_row(head), "| :-- " * len(head) + "|", *map(_row, rows)]))
 
 
-def to_html(text: str, folder: Path) -> str:
-    """Markdown as HTML, its pictures (files in `folder`) as data; HTML in the text stays text."""
+def to_html(text: str) -> str:
+    """Markdown as HTML. HTML in the text stays text, and a picture becomes a link to it."""
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return re.sub(
-        r'<img src="([\w-]+\.png)"',
-        lambda match: f'<img src="{_data_uri(folder / match[1])}"',
-        # A wide table scrolls by itself; the page around it does not.
-        parser.render(text)
-        .replace("<table>", '<div class="wide"><table>')
-        .replace("</table>", "</table></div>"),
-    )
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    # A wide table scrolls by itself; the page around it does not.
+    html = parser.render(text).replace("<table>", '<div class="scroll" tabindex="0"><table>')
+    return html.replace("</table>", "</table></div>")
 
 
 def _row(cells: Sequence[Any]) -> str:
     return "| " + " | ".join(escape(cell) for cell in cells) + " |"
-
-
-def _data_uri(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

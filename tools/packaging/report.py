@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Union
 
-from tools.files.atomic import atomic_path
-from tools.files.errors import UserError
-from tools.packaging import sentences, tables
+from tools.files.atomic import atomic_path, write_json
 from tools.packaging.facts import Facts, gather
 from tools.packaging.figures import draw_figures
-from tools.packaging.markdown import escape, to_html
+from tools.packaging.markdown import Markdown, escape, table, text_table
+from tools.packaging.page import render_page
+from tools.packaging.parts import parts
 from tools.packaging.provenance import ROOT
+from tools.packaging.tables import Table
+from tools.packaging.template import fill
+from tools.packaging.texts import say
 
 TEMPLATES = ROOT / "submission"
 
@@ -19,7 +22,7 @@ TEMPLATES = ROOT / "submission"
 def write_report(
     run: Union[str, Path], output: Union[str, Path], templates: Path = TEMPLATES
 ) -> Facts:
-    """Write report.md, report.html and three figures into `output`, all or nothing.
+    """Write report.md, report.html, hashes.json and three figures into `output`, all or nothing.
 
     The page needs no other file and no network. `output` is replaced as a whole. Raises
     UserError naming what the run lacks.
@@ -28,60 +31,33 @@ def write_report(
     with atomic_path(output) as folder:
         folder.mkdir()
         draw_figures(facts, folder)
+        # The hashed files are too large to be handed in, their hashes are not.
+        write_json(folder / "hashes.json", {"hashes": [item._asdict() for item in facts.hashes]})
         text = render_markdown(facts, templates)
         (folder / "report.md").write_text(text, encoding="utf-8")
-        page = render_html(facts, text, folder, templates)
+        page = render_page(facts, _method(templates), templates)
         (folder / "report.html").write_text(page, encoding="utf-8")
     return facts
 
 
 def render_markdown(facts: Facts, templates: Path = TEMPLATES) -> str:
-    """The template report.md.j2 filled in; every value that it shows is escaped."""
-    return _render(templates / "report.md.j2", context(facts), markdown=True)
+    """The template report.md.j2 filled in; every value that it shows is escaped.
+
+    In English alone: Markdown has no switch, and report.html has both languages.
+    """
+    values = parts(facts)
+    values["tables"] = {name: _table(content) for name, content in values["tables"].items()}
+    values["method"] = Markdown(_method(templates).strip())
+    return fill(templates / "report.md.j2", values, autoescape=False, finalize=escape)
 
 
-def render_html(facts: Facts, text: str, folder: Path, templates: Path = TEMPLATES) -> str:
-    """`text` (report.md, its pictures in `folder`) in the frame of report.html.j2."""
-    from markupsafe import Markup
-
-    values = {
-        "title": sentences.title(facts),
-        "tone": "good" if facts.eligible else "bad",
-        # to_html lets no HTML of the text through.
-        "body": Markup(to_html(text, folder)),
-    }
-    return _render(templates / "report.html.j2", values, markdown=False)
+def _method(templates: Path) -> str:
+    """What the team adds in its own words: submission/method.md, if it is there."""
+    path = templates / "method.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def context(facts: Facts) -> Dict[str, Any]:
-    """The names that report.md.j2 may use."""
-    return {
-        "title": sentences.title(facts),
-        "verdict": sentences.verdict(facts),
-        "caveats": sentences.caveats(facts),
-        "corpus_note": sentences.corpus(facts),
-        "records_note": sentences.records(facts),
-        "questions": facts.after["squad"]["count"],
-        "judge": facts.after["math"]["judge"],
-        "tables": tables.all_tables(facts),
-        "facts": facts,
-    }
-
-
-def _render(path: Path, values: Dict[str, Any], markdown: bool) -> str:
-    from jinja2 import Environment, StrictUndefined, TemplateError
-
-    environment = Environment(
-        autoescape=not markdown,
-        finalize=escape if markdown else None,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    try:
-        return environment.from_string(path.read_text(encoding="utf-8")).render(values)
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        where = f"{path}:{line}" if line else str(path)
-        raise UserError(f"the template cannot be used, {error}", where, "correct it") from error
+def _table(content: Table) -> Markdown:
+    cells = (table if content.numbers else text_table)(content.head, content.rows)
+    files = ", ".join(f"`{name}`" for name in content.sources)
+    return Markdown(f"{cells}\n\n{say('page.source')} {files}")

@@ -5,109 +5,156 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from tools.packaging.facts import Facts
+from tools.packaging.texts import Text, label, say
 
 
-def title(facts: Facts) -> str:
-    """The report's headline."""
-    return f"Fine-tuning report: {facts.profile.get('profile', facts.run)}, run {facts.run}"
+def subtitle(facts: Facts) -> Text:
+    """Which profile and run the report is of."""
+    about = facts.profile.get("about") or facts.profile.get("profile", facts.run)
+    return say("page.subtitle", about=about, run=facts.run)
 
 
-def verdict(facts: Facts) -> List[str]:
-    """Eligible or not, what reading and arithmetic came to, and the score."""
-    reading, before = facts.after["squad"], facts.before["squad"]
-    contest = facts.after["contest"]
-    share = f"{100 * facts.rules.squad.keep:.0f} %"
-    gate = (
-        f"Eligible: the best checkpoint has kept {share} of the base model's reading"
-        if facts.eligible
-        else f"Not eligible: the best checkpoint has not kept {share} of the base model's reading"
+def verdict(facts: Facts) -> List[Text]:
+    """Eligible or not, what reading and arithmetic came to, the score, the rank."""
+    before, after = facts.before["squad"], facts.after["squad"]
+    gate = say(
+        "verdict.kept" if facts.eligible else "verdict.lost",
+        share=kept_share(facts),
+        f1_before=before["f1"],
+        f1=after["f1"],
+        em_before=before["em"],
+        em=after["em"],
     )
-    return [
-        f"{gate} (F1 {before['f1']:.2f} before, {reading['f1']:.2f} after; "
-        f"EM {before['em']:.2f} before, {reading['em']:.2f} after).",
-        _change(facts),
-        f"Contest score {contest['score']:.6f}"
-        + ("." if facts.eligible else ", which does not count without eligibility."),
-        _rank(facts),
-    ]
+    score = say(
+        "verdict.score" if facts.eligible else "verdict.score_void",
+        score=facts.after["contest"]["score"],
+    )
+    return [gate, _change(facts), score, _rank(facts)]
 
 
-def caveats(facts: Facts) -> List[str]:
-    """What the figures cannot say."""
-    arithmetic = facts.after["math"]
-    lines = [
-        f"The accuracy is over {arithmetic['count']} problems held out from training, by the judge "
-        f"called {arithmetic['judge']}; the contest's hidden set and judge are not public.",
-    ]
+def claims(facts: Facts) -> List[Text]:
+    """What the figures can and cannot say."""
+    arithmetic, asked = facts.after["math"], facts.after["squad"]["count"]
+    judge = label("judges", arithmetic["judge"])
+    lines = [say("claims.held_out", count=arithmetic["count"], judge=judge)]
     if not facts.contest_model:
-        lines.append(
-            "This is not the contest's model on the contest's questions. Score and rank follow "
-            "its formula, but compare only with other runs of this profile."
-        )
+        lines.append(say("claims.other_model"))
     if not facts.before["squad"]["em"] or not facts.before["squad"]["f1"]:
+        lines.append(say("claims.reads_nothing"))
+    if asked < facts.rules.squad.questions:
+        questions = facts.rules.squad.questions
         lines.append(
-            "The base model itself reads nothing right (F1 or EM 0), so that part of the gate is "
-            "passed by any model."
+            say("claims.fewer_questions", asked=asked, questions=questions, step=100 / asked)
         )
-    if facts.after["squad"]["count"] < facts.rules.squad.questions:
-        lines.append(
-            f"{facts.after['squad']['count']} reading questions were asked, where the contest "
-            f"asks {facts.rules.squad.questions}: one answer moves EM by "
-            f"{100 / facts.after['squad']['count']:.2f} points."
-        )
-    kinds = min(share["count"] for share in arithmetic["by_kind"].values())
-    if kinds < 100:
-        lines.append(
-            f"Some kinds of problem have only {kinds} test rows: look at the intervals before "
-            "the figures."
-        )
+    fewest = min(share["count"] for share in arithmetic["by_kind"].values())
+    if fewest < 100:
+        lines.append(say("claims.few_rows", count=fewest))
     commits = sorted({str(stage.get("commit")) for stage in facts.stages})
     if len(commits) > 1:
-        lines.append(f"The stages were run from {len(commits)} different commits.")
+        lines.append(say("claims.commits", count=len(commits)))
     if any(commit.endswith("-dirty") for commit in commits):
-        lines.append("Files were changed after the commit that is named below.")
+        lines.append(say("claims.dirty"))
     return lines
 
 
-def corpus(facts: Facts) -> str:
+def notes(facts: Facts) -> Dict[str, Text]:
+    """One paragraph on how each part was measured or made, by the part's name."""
+    judge = label("judges", facts.after["math"]["judge"])
+    plain = ("method", "inference", "examples", "line_break", "none_right", "none_wrong")
+    return {
+        "reading": say("notes.reading", questions=facts.after["squad"]["count"]),
+        "judges": say("notes.judges", judge=judge),
+        "corpus": _corpus(facts.corpus),
+        "records": _records(facts.records),
+        **{name: say(f"notes.{name}") for name in (*plain, "versions", "stages", "weights")},
+    }
+
+
+def figures(facts: Facts) -> Dict[str, Text]:
+    """What each picture shows, for its caption and for those who do not see it."""
+    before, after = facts.before["math"], facts.after["math"]
+    asked = [kind for kind in facts.kinds if kind in after["by_kind"]]
+    shares = {kind: 100 * after["by_kind"][kind]["accuracy"] for kind in asked}
+    best = max(asked, key=shares.__getitem__)
+    steps = facts.steps
+    rates = [max(step.learning_rate, step.out_learning_rate) for step in steps]
+    return {
+        "kinds": say(
+            "figures.kinds",
+            was=100 * before["accuracy"],
+            now=100 * after["accuracy"],
+            worst=min(shares.values()),
+            best=shares[best],
+            kind=label("kinds", best),
+        ),
+        "loss": say(
+            "figures.loss", steps=steps[-1].step, first=steps[0].loss, tail=tail_loss(facts)
+        ),
+        "rates": say("figures.rates", steps=steps[-1].step, peak=max(rates), last=rates[-1]),
+        "checkpoints": say(
+            "figures.checkpoints",
+            count=len(facts.checkpoints),
+            best=facts.best,
+            accuracy=100 * after["accuracy"],
+            f1=facts.after["squad"]["f1"],
+            em=facts.after["squad"]["em"],
+            f1_least=facts.minimum.f1,
+            em_least=facts.minimum.em,
+        ),
+    }
+
+
+def kept_share(facts: Facts) -> str:
+    """The share of the base model's reading that must be kept."""
+    return f"{100 * facts.rules.squad.keep:.0f} %"
+
+
+def tail_loss(facts: Facts) -> float:
+    """The mean loss of the last tenth of all steps."""
+    tail = facts.steps[-max(1, len(facts.steps) // 10) :]
+    return sum(step.loss for step in tail) / len(tail)
+
+
+def teams(facts: Facts) -> int:
+    """How many teams are on the published leaderboard of this phase."""
+    return len(facts.rules.phases[facts.after["contest"]["phase"]].leaderboard)
+
+
+def _corpus(content: Dict[str, Any]) -> Text:
     """Where the rows come from and how many are duplicates."""
-    content = facts.corpus
     source = content.get("source")
-    first = (
-        "The problems were generated in the slots of the contest's train.json"
-        if source == "generated"
-        else f"The problems come from {source}"
-    )
-    misfits = (content.get("misfits") or {}).get("count", 0)
-    return (
-        f"{first}. Of {content.get('rows')} rows {content.get('duplicates')} were duplicates and "
-        f"went first; {misfits} fitted no kind. No problem stands in two splits."
-    )
+    values = {
+        "rows": content.get("rows"),
+        "duplicates": content.get("duplicates"),
+        "misfits": (content.get("misfits") or {}).get("count", 0),
+    }
+    if source == "generated":
+        return say("notes.corpus_generated", **values)
+    return say("notes.corpus_from", source=source, **values)
 
 
-def records(facts: Facts) -> str:
+def _records(content: Dict[str, Any]) -> Text:
     """What training saw of the rows."""
-    content = facts.records
-    together = ", several whole ones a row" if content.get("pack") else ""
-    return (
-        f"Training saw {content.get('examples')} examples in the frame {content.get('frame')}, in "
-        f"{content.get('rows')} rows of {content.get('seq_length')} tokens{together} "
-        f"({100 * content.get('used', 0):.1f} % of the positions in use). "
-        f"{content.get('left_out')} did not fit and were left out, none was cut."
+    return say(
+        "notes.records_packed" if content.get("pack") else "notes.records_padded",
+        examples=content.get("examples"),
+        frame=content.get("frame"),
+        rows=content.get("rows"),
+        length=content.get("seq_length"),
+        used=100 * content.get("used", 0),
+        left_out=content.get("left_out"),
     )
 
 
-def _change(facts: Facts) -> str:
+def _change(facts: Facts) -> Text:
     before, after = facts.before["math"], facts.after["math"]
     was, now = 100 * before["accuracy"], 100 * after["accuracy"]
-    counts = f"{after['correct']} of {after['count']} problems"
+    values = {"was": was, "now": now, "correct": after["correct"], "count": after["count"]}
     if now == was:
-        return f"Arithmetic accuracy did not change: {now:.2f} % before and after ({counts})."
-    word = "rose" if now > was else "fell: fine-tuning made the model worse,"
-    text = f"Arithmetic accuracy {word} from {was:.2f} % to {now:.2f} % ({counts})"
-    if _overlap(before, after):
-        return f"{text}; the 95 % intervals overlap, so that this may be chance."
-    return f"{text}; the 95 % intervals do not overlap."
+        return say("verdict.unchanged", **values)
+    direction = "rose" if now > was else "fell"
+    apart = "overlapping" if _overlap(before, after) else "apart"
+    return say(f"verdict.{direction}_{apart}", **values)
 
 
 def _overlap(before: Dict[str, Any], after: Dict[str, Any]) -> bool:
@@ -115,14 +162,9 @@ def _overlap(before: Dict[str, Any], after: Dict[str, Any]) -> bool:
     return low <= other_high and other_low <= high
 
 
-def _rank(facts: Facts) -> str:
+def _rank(facts: Facts) -> Text:
     rank = facts.after["contest"]["rank"]
-    teams = len(facts.rules.phases[facts.after["contest"]["phase"]].leaderboard)
     if not facts.eligible or rank is None:
-        return "No rank."
-    if facts.contest_model:
-        return f"On the published leaderboard of {teams} teams this would be rank {rank}."
-    return (
-        f"The formula would give rank {rank} beside the {teams} published teams; that means "
-        "nothing here, since they fine-tuned LLaMA3-8B."
-    )
+        return say("verdict.no_rank")
+    name = "verdict.rank" if facts.contest_model else "verdict.rank_void"
+    return say(name, teams=teams(facts), rank=rank)

@@ -12,6 +12,23 @@ from tools.files.errors import UserError
 from tools.files.processes import peak_memory, run_command
 from tools.packaging.provenance import commit_of, machine, versions, without_folders
 
+# As the Makefile runs them; the last two make a report and a package of what is measured before.
+PACKAGING = ("report", "submit")
+ORDER = (
+    "fetch",
+    "convert-weights",
+    "convert-math",
+    "convert-tokenizer",
+    "convert-describe",
+    "convert-records",
+    "convert-squad",
+    "convert-prompts",
+    "baseline",
+    "finetune",
+    "merge",
+    "evaluate",
+    *PACKAGING,
+)
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
 

@@ -19,6 +19,7 @@ from tools.packaging.facts import Facts, gather
 from tools.packaging.inspection import check_submission
 from tools.packaging.manifest import make_manifest
 from tools.packaging.provenance import ROOT
+from tools.packaging.report import render_markdown
 from tools.scoring.scores import squad_from_predictions
 
 # Zips know no time before 1980; one fixed time makes the same files the same zip.
@@ -61,6 +62,7 @@ def build_submission(
     facts = gather(run)
     files = layout.run_files(run, facts.best, [item.number for item in facts.checkpoints])
     files.update(layout.source_files(root))
+    _require_current_report(run, facts)
     model = run / "merged" / str(facts.best) / "model.ckpt"
     if not model.is_file():
         raise UserError("no such file", model, "merge again (make merge)")
@@ -88,6 +90,13 @@ def build_submission(
         count = _zip(folder, zip_path, team)
         content = content_of(zip_path)
     return Submission(output / team, archive, count, content.bytes, content.sha256)
+
+
+def _require_current_report(run: Path, facts: Facts) -> None:
+    """Every figure of the report must be that of a file handed in beside it."""
+    path = run / "report" / "report.md"
+    if path.read_text(encoding="utf-8") != render_markdown(facts):
+        raise UserError("not the report of this run as it stands", path, "make report")
 
 
 def _squad_rows(run: Path, facts: Facts, name: str) -> Path:

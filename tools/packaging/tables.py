@@ -1,233 +1,163 @@
-"""The report's tables."""
+"""The report's tables of scores, in both languages, each with the files that it is read from."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from tools.files.progress import format_duration
-from tools.packaging.facts import Example, Facts
-from tools.packaging.markdown import Markdown, table, text_table
-
-_HYPERPARAMETERS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
-    ("LoRA rank", ("model", "model_config", "pet_config", "lora_rank")),
-    ("LoRA alpha", ("model", "model_config", "pet_config", "lora_alpha")),
-    ("LoRA dropout", ("model", "model_config", "pet_config", "lora_dropout")),
-    ("LoRA on", ("model", "model_config", "pet_config", "target_modules")),
-    ("sequence length", ("model", "model_config", "seq_length")),
-    ("rows a worker and step", ("runner_config", "batch_size")),
-    ("workers", ("parallel_config", "data_parallel")),
-    ("epochs", ("runner_config", "epochs")),
-    ("optimizer", ("optimizer", "type")),
-    ("betas", ("optimizer", "betas")),
-    ("weight decay", ("optimizer", "weight_decay")),
-    ("schedule", ("lr_schedule", "type")),
-    ("learning rate", ("lr_schedule", "learning_rate")),
-    ("learning rate at the end", ("lr_schedule", "lr_end")),
-    ("warm-up share", ("lr_schedule", "warmup_ratio")),
-    ("compute type", ("model", "model_config", "compute_dtype")),
-    ("seed", ("seed",)),
-)
+from tools.packaging import layout
+from tools.packaging.facts import Facts
+from tools.packaging.sentences import kept_share
+from tools.packaging.texts import Text, label, say
 
 
-def all_tables(facts: Facts) -> Dict[str, Optional[Markdown]]:
-    """Name -> table; None where there is nothing to show."""
-    return {
-        "overview": _overview(facts),
-        "reading": _reading(facts),
-        "kinds": _kinds(facts),
-        "judges": _judges(facts),
-        "checkpoints": _checkpoints(facts),
-        "parameters": _parameters(facts),
-        "training": _training(facts),
-        "hyperparameters": _hyperparameters(facts),
-        "corpus": _corpus(facts),
-        "inference": _inference(facts),
-        "right": _examples(facts.right),
-        "wrong": _examples(facts.wrong),
-        "environment": _environment(facts),
-        "stages": _stages(facts),
-        "hashes": text_table(["what", "file", "sha256"], facts.hashes),
-    }
+class Table(NamedTuple):
+    """A table without a form yet; the first cell of a row names the row.
+
+    head, rows  cells: Text, or what is the same in both languages; None is shown as a dash.
+    sources     paths in the submission.
+    numbers     whether all columns but the first hold numbers.
+    """
+
+    caption: Text
+    head: List[Text]
+    rows: List[List[Any]]
+    sources: Tuple[str, ...]
+    numbers: bool = True
 
 
-def _overview(facts: Facts) -> Markdown:
+def score_tables(facts: Facts) -> Dict[str, Table]:
+    """Name -> table of what was measured of the model."""
+    tables = (overview, reading, kinds, judges, checkpoints, parameters)
+    return {table.__name__: table(facts) for table in tables}
+
+
+def columns(*names: str) -> List[Text]:
+    """A table's head."""
+    return [say(f"columns.{name}") for name in names]
+
+
+def sources_of_scores(facts: Facts) -> Tuple[str, str]:
+    """Where the scores of the base model and of the best checkpoint stand."""
+    return layout.SCORES.format(name="baseline"), layout.SCORES.format(name=facts.best)
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 in percent, without the sign."""
+    return f"{100 * share:.2f}"
+
+
+def interval(share: Dict[str, Any]) -> Text:
+    """The 95 % interval of an accuracy, in percent."""
+    low, high = share["interval"]
+    return say("cells.interval", low=100 * low, high=100 * high)
+
+
+def overview(facts: Facts) -> Table:
+    """F1, EM and accuracy before and after, beside what must be kept."""
     before, after = facts.before, facts.after
-    rows = [
-        [name, f"{before['squad'][key]:.2f}", f"{after['squad'][key]:.2f}", f"{minimum:.2f}"]
-        for name, key, minimum in (
-            ("SQuAD F1", "f1", facts.minimum.f1),
-            ("SQuAD EM", "em", facts.minimum.em),
-        )
+    rows: List[List[Any]] = [
+        [
+            say(f"cells.{key}"),
+            f"{before['squad'][key]:.2f}",
+            f"{after['squad'][key]:.2f}",
+            f"{getattr(facts.minimum, key):.2f}",
+        ]
+        for key in ("f1", "em")
     ]
-    accuracy = [_percent(scores["math"]["accuracy"]) for scores in (before, after)]
-    rows.append(["arithmetic accuracy, %", *accuracy, None])
-    return table(["", "before", "after", "to be kept"], rows)
+    accuracy = [percent(scores["math"]["accuracy"]) for scores in (before, after)]
+    rows.append([say("cells.accuracy"), *accuracy, None])
+    head = columns("measure", "before", "after", "keep")
+    return Table(say("captions.overview"), head, rows, sources_of_scores(facts))
 
 
-def _reading(facts: Facts) -> Markdown:
+def reading(facts: Facts) -> Table:
+    """SQuAD in full, by the contest's metric and the official one."""
     rows: List[List[Any]] = []
-    for name, scores in (("base model", facts.before), (_best(facts), facts.after)):
+    for name, scores in (
+        (say("cells.base"), facts.before),
+        (say("cells.best", number=facts.best), facts.after),
+    ):
         squad = scores["squad"]
         official = squad.get("official") or {}
         marks = [f"{squad['f1']:.4f}", f"{squad['em']:.4f}", squad["count"]]
         rows.append([name, *marks, *(_decimals(official.get(key)) for key in ("f1", "em"))])
-    gate = f"to be kept ({100 * facts.rules.squad.keep:.0f} % of the base model)"
-    rows.append([gate, f"{facts.minimum.f1:.4f}", f"{facts.minimum.em:.4f}", None, None, None])
-    return table(["", "F1", "EM", "questions", "official F1", "official EM"], rows)
+    least = [f"{facts.minimum.f1:.4f}", f"{facts.minimum.em:.4f}"]
+    rows.append([say("cells.keep", share=kept_share(facts)), *least, None, None, None])
+    head = columns("model", "f1", "em", "questions", "official_f1", "official_em")
+    return Table(say("captions.reading"), head, rows, sources_of_scores(facts))
 
 
-def _kinds(facts: Facts) -> Markdown:
+def kinds(facts: Facts) -> Table:
+    """Accuracy of every kind of problem."""
     before, after = facts.before["math"], facts.after["math"]
-    rows = [["all kinds", *_share(before), *_share(after)]]
-    for kind in sorted({*before["by_kind"], *after["by_kind"]}):
+    rows = [[say("cells.all_kinds"), *_share(before), *_share(after)]]
+    for kind in facts.kinds:
         shares = (before["by_kind"].get(kind), after["by_kind"].get(kind))
-        rows.append([kind, *_share(shares[0]), *_share(shares[1])])
-    head = ["kind", "before, %", "interval", "right", "after, %", "interval", "right"]
-    return table(head, rows)
+        rows.append([label("kinds", kind), *_share(shares[0]), *_share(shares[1])])
+    head = columns("kind", *_SHARES)
+    return Table(say("captions.kinds"), head, rows, sources_of_scores(facts))
 
 
-def _judges(facts: Facts) -> Markdown:
+def judges(facts: Facts) -> Table:
+    """Accuracy by every judge, and how many answers hold no number."""
     before, after = facts.before["math"], facts.after["math"]
-    rows = []
+    rows: List[List[Any]] = []
     for name, share in after["judges"].items():
-        mark = f"{name} (counts)" if name == after["judge"] else name
-        rows.append([mark, *_share(before["judges"].get(name)), *_share(share)])
-    rows.append(["without a number", None, None, before["unanswered"], None, None])
-    rows[-1].append(after["unanswered"])
-    head = ["judge", "before, %", "interval", "right", "after, %", "interval", "right"]
-    return table(head, rows)
+        judge = label("judges", name)
+        judge = say("cells.counts", judge=judge) if name == after["judge"] else judge
+        rows.append([judge, *_share(before["judges"].get(name)), *_share(share)])
+    unanswered = [None, None, before["unanswered"], None, None, after["unanswered"]]
+    rows.append([say("cells.no_number"), *unanswered])
+    head = columns("judge", *_SHARES)
+    return Table(say("captions.judges"), head, rows, sources_of_scores(facts))
 
 
-def _checkpoints(facts: Facts) -> Markdown:
+def checkpoints(facts: Facts) -> Table:
+    """The scores of every checkpoint, the best one marked."""
     rows = []
     for item in facts.checkpoints:
         squad, math, contest = (item.scores[key] for key in ("squad", "math", "contest"))
-        low, high = math["interval"]
+        best = item.number == facts.best
         rows.append(
             [
-                f"{item.number} (best)" if item.number == facts.best else item.number,
+                say("cells.best_short", number=item.number) if best else item.number,
                 item.step,
                 f"{squad['f1']:.2f}",
                 f"{squad['em']:.2f}",
-                _percent(math["accuracy"]),
-                f"{_percent(low)} to {_percent(high)}",
-                {True: "yes", False: "no"}.get(contest["eligible"], "not known"),
+                percent(math["accuracy"]),
+                interval(math),
+                say("cells." + {True: "yes", False: "no"}.get(contest["eligible"], "unknown")),
                 f"{contest['score']:.6f}",
             ]
         )
-    head = ["checkpoint", "step", "F1", "EM", "accuracy, %", "interval", "eligible", "score"]
-    return table(head, rows)
+    head = columns("checkpoint", "step", "f1", "em", "accuracy", "interval", "eligible", "score")
+    files = (layout.SCORES.format(name=item.number) for item in facts.checkpoints)
+    return Table(say("captions.checkpoints"), head, rows, (layout.STEPS, *files))
 
 
-def _parameters(facts: Facts) -> Markdown:
+def parameters(facts: Facts) -> Table:
+    """Trained and all parameters, and their ratio."""
     counts, ratio = facts.parameters, facts.after["parameters"]["ratio"]
     prescribed = counts["denominator"] == facts.rules.denominator
     rows = [
-        ["trained parameters", f"{counts['trained']:,}"],
-        ["parameters of the model", f"{counts['total']:,}"],
-        [
-            "divided by (prescribed)" if prescribed else "divided by (the model's own)",
-            f"{counts['denominator']:,}",
-        ],
-        ["low-parameter ratio", f"{ratio:.9f}"],
+        [say("cells.trained"), f"{counts['trained']:,}"],
+        [say("cells.total"), f"{counts['total']:,}"],
+        [say("cells.prescribed" if prescribed else "cells.own"), f"{counts['denominator']:,}"],
+        [say("cells.ratio"), f"{ratio:.9f}"],
     ]
-    return table(["", "count"], rows)
+    files = (layout.PARAMETERS, sources_of_scores(facts)[1])
+    return Table(say("captions.parameters"), columns("item", "count"), rows, files)
 
 
-def _training(facts: Facts) -> Markdown:
-    steps = facts.steps
-    tail = steps[-max(1, len(steps) // 10) :]
-    rows = [
-        ["steps", f"{steps[-1].step:,}"],
-        ["loss at the first step", f"{steps[0].loss:.4f}"],
-        ["loss, mean of the last tenth", f"{sum(step.loss for step in tail) / len(tail):.4f}"],
-        ["seconds a step, median", f"{sorted(s.seconds for s in steps)[len(steps) // 2]:.2f}"],
-    ]
-    return table(["", ""], rows)
+_SHARES = ("before_percent", "interval", "right", "after_percent", "interval", "right")
 
 
-def _hyperparameters(facts: Facts) -> Markdown:
-    rows = [(name, _find(facts.config, path)) for name, path in _HYPERPARAMETERS]
-    return text_table(["setting", "value"], [row for row in rows if row[1] is not None])
-
-
-def _corpus(facts: Facts) -> Markdown:
-    names = ["rows", "unique", "duplicates", "train", "valid", "test"]
-    kinds = facts.corpus.get("kinds") or {}
-    splits = facts.corpus.get("splits") or {}
-    rows = [["all kinds", *({**facts.corpus, **splits}.get(name) for name in names)]]
-    names.append("style")
-    rows[0].append("")
-    rows += [[kind, *(counts.get(name) for name in names)] for kind, counts in kinds.items()]
-    return table(["kind", *names], rows)
-
-
-def _inference(facts: Facts) -> Markdown:
-    rows = []
-    for name, value in facts.evaluation.items():
-        if isinstance(value, list):  # squad=20, math=128
-            value = ", ".join(str(item).replace("=", " ") for item in value)
-        rows.append([name.replace("_", " "), value])
-    return text_table(["setting", "value"], [["decoding", "greedy"], *rows])
-
-
-def _examples(examples: Sequence[Example]) -> Optional[Markdown]:
-    return text_table(["kind", "problem", "answer", "reference"], examples) if examples else None
-
-
-def _environment(facts: Facts) -> Markdown:
-    rows: List[List[Any]] = [
-        ["run", facts.run],
-        *([name, facts.profile[name]] for name in sorted(facts.profile) if name != "artifacts"),
-    ]
-    commits = dict.fromkeys(str(stage.get("commit")) for stage in facts.stages)
-    rows.append(["commit", ", ".join(commits) or "not known"])
-    versions: Dict[str, Any] = {}
-    machine: Dict[str, Any] = {}
-    for stage in facts.stages:
-        versions.update(stage.get("versions") or {})
-        machine.update(stage.get("machine") or {})
-    rows += [[name, version] for name, version in versions.items()]
-    rows += [[name.replace("_mb", ", MB"), value] for name, value in machine.items()]
-    return text_table(["", "value"], rows)
-
-
-def _stages(facts: Facts) -> Markdown:
-    rows = [
-        [stage.get("stage"), format_duration(stage["seconds"]), f"{stage['peak_memory_mb']:,.0f}"]
-        for stage in facts.stages
-    ]
-    if rows:
-        seconds = sum(stage["seconds"] for stage in facts.stages)
-        peak = max(stage["peak_memory_mb"] for stage in facts.stages)
-        rows.append(["all", format_duration(seconds), f"{peak:,.0f}"])
-    return table(["stage", "wall time", "peak memory, MB"], rows)
-
-
-def _best(facts: Facts) -> str:
-    return f"checkpoint {facts.best} (best)"
-
-
-def _share(share: Optional[Dict[str, Any]]) -> List[Optional[str]]:
+def _share(share: Optional[Dict[str, Any]]) -> List[Any]:
     if share is None:
         return [None, None, None]
-    low, high = share["interval"]
-    interval = f"{_percent(low)} to {_percent(high)}"
-    return [_percent(share["accuracy"]), interval, f"{share['correct']} of {share['count']}"]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"
+    right = say("cells.of", correct=share["correct"], count=share["count"])
+    return [percent(share["accuracy"]), interval(share), right]
 
 
 def _decimals(value: Optional[float]) -> Optional[str]:
     return None if value is None else f"{value:.4f}"
-
-
-def _find(config: Dict[str, Any], path: Sequence[str]) -> Any:
-    value: Any = config
-    for step in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(step)
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Tuple
 
 from tools.files.errors import UserError
 from tools.files.figure import BLUE, ORANGE, new_figure, save_figure
@@ -53,6 +53,16 @@ def read_losses(path: Path) -> List[Step]:
     return steps
 
 
+def smoothed(steps: List[Step]) -> Tuple[int, List[Tuple[int, float]]]:
+    """(width, [(step, mean loss of the last `width` steps)]); a twentieth of all is the width."""
+    width = len(steps) // _SMOOTHED
+    losses = [step.loss for step in steps]
+    if width < 1:
+        return width, []
+    means = [sum(losses[i - width : i]) / width for i in range(width, len(losses) + 1)]
+    return width, list(zip((step.step for step in steps[width - 1 :]), means))
+
+
 def draw_losses(steps: List[Step], path: Path) -> None:
     """Draw the loss, and the learning rate of each group, over the steps into a PNG."""
     figure = new_figure((7, 4.6))
@@ -60,11 +70,9 @@ def draw_losses(steps: List[Step], path: Path) -> None:
     numbers = [step.step for step in steps]
     losses = [step.loss for step in steps]
     loss.plot(numbers, losses, color=BLUE, linewidth=0.8, alpha=0.45, label="each step")
-    width = len(steps) // _SMOOTHED
+    width, means = smoothed(steps)
     if width > 1:
-        means = [sum(losses[i - width : i]) / width for i in range(width, len(losses) + 1)]
-        label = f"mean of {width} steps"
-        loss.plot(numbers[width - 1 :], means, color=BLUE, linewidth=1.8, label=label)
+        loss.plot(*zip(*means), color=BLUE, linewidth=1.8, label=f"mean of {width} steps")
     loss.set(ylabel="loss", title="Training loss and learning rates")
     loss.set_ylim(bottom=0)
     loss.legend(fontsize=8)

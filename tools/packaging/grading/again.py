@@ -85,7 +85,7 @@ def _make(checkout: Path, plan: Plan) -> Path:
 
 def _data_rows(package: Package, run: Path) -> Iterator[Row]:
     places = layout.places(package.best, package.checkpoints)
-    for name in ("training/corpus.json", layout.RECORDS):
+    for name in (layout.CORPUS, layout.RECORDS):
         claim = dict(leaves(read_resolved(package.folder / name, [])))
         ours = dict(leaves(read_resolved(run / places[name], [])))
         keys = sorted({*claim, *ours})

@@ -153,7 +153,7 @@ class _Grading:
         for name in measured:
             answers = layout.scored_files(name)[2]
             self._take(answers, lambda name=name: figures.answer_rows(package, name))
-        self._take(layout.REPORT, lambda: report_lines.report_rows(package))
+        self._take(layout.REPORT, lambda: report_lines.report_rows(package, base))
         self._questions(package, work)
         self._deeper(package, measured, rules, base, work)
 

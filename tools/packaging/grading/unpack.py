@@ -1,7 +1,7 @@
 """A package unpacked into a folder of its own, and the run that it came from, as far as it goes.
 
-Only data is unpacked: of `source/`, which is the team's code, nothing is written to the disk, let
-alone run.
+Only data is unpacked: of `source/`, which is the team's code, nothing but its words in the report
+is written to the disk, let alone run.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def unpack(contents: Contents, target: Path) -> List[str]:
     """
     if contents.faults:
         raise CheckFailed("; ".join(contents.faults), None, _REMEDY)
-    names = [name for name in contents.names if not name.startswith(_SOURCE)]
+    names = [n for n in contents.names if not n.startswith(_SOURCE) or n == layout.METHOD]
     target.mkdir(parents=True)
     total = sum(contents.sizes[name] for name in names)
     require_space(target, total)
