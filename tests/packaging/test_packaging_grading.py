@@ -200,6 +200,14 @@ def test_files_of_another_form_fail_and_never_crash(
     assert not verdict.passed
 
 
+@pytest.mark.parametrize("name", ["..", "../x", "a/b", "x\x1b"])
+def test_a_run_whose_name_leads_out(claims: Path, tmp_path: Path, name: str) -> None:
+    edit_json(claims / "MANIFEST.json", lambda manifest: manifest.update(run=name))
+    verdict = graded(claims, tmp_path)
+    assert failed(verdict.rows) == ["the package: can be measured"]
+    assert {path.name for path in tmp_path.iterdir()} == {TEAM, "out"}
+
+
 def test_a_zip_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="neither a folder nor a zip"):
         graded(write(tmp_path / "x.zip", b"no zip"), tmp_path)

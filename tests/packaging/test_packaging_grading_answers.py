@@ -201,3 +201,13 @@ def test_lengths_that_are_none(opened: Package, values: Dict[str, Any]) -> None:
     edit(opened.folder / "configs/evaluation.json", **values)
     with pytest.raises(UserError, match="are no lengths up to 4096"):
         answers._settings(opened)
+
+
+def test_a_shape_that_the_weights_have_not_is_never_decoded(
+    opened: Package, rules: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.llama.generate.generate", lambda *_, **__: pytest.fail("decoded"))
+    measured = figures.measure(opened, COUNTS)
+    edit(opened.folder / "weights/model.json", num_layers=3)
+    with pytest.raises(UserError, match=r"is missing, weights/model.json makes it"):
+        list(again_rows(opened, measured, rules, Sources(), tmp_path / "work"))

@@ -126,6 +126,7 @@ def verdict(*rows: Row, **more: object) -> Verdict:
     return Verdict(**{**parts, **more})
 
 
+SEEN = EVIL.replace("\x1b", "\\x1b").replace("\u202e", "\\u202e")
 GOOD = compare(EVIL, EVIL, EVIL, EVIL, note=EVIL)
 BAD = failed(EVIL, EVIL, EVIL)
 
@@ -173,8 +174,15 @@ def test_the_files(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "verdict.json").read_text("utf-8"))
     assert list(content)[:5] == ["passed", "archive", "team", "refused", "depth"]
     assert content["passed"] is False and len(content["rows"]) == 2
-    assert content["rows"][1] == BAD._asdict()
+    assert content["rows"][1] == {**BAD._asdict(), **dict.fromkeys(("group", "what", "why"), SEEN)}
     assert (tmp_path / "verdict.html").read_text("utf-8") == render(found)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "x" * 10_000, [1] * 10_000, {"a": {}}])
+def test_what_json_has_no_word_for_is_kept_as_it_is_shown(value: object) -> None:
+    row = verdict(compare("f", "x", value, 1)).to_dict()["rows"][0]
+    assert isinstance(row["claim"], str) and len(row["claim"]) <= 400
+    json.loads(json.dumps(row), parse_constant=lambda name: pytest.fail(name))
 
 
 @pytest.mark.parametrize(

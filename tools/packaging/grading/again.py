@@ -21,6 +21,7 @@ from tools.packaging.grading.recipe import Plan, differences, plan_of, take_over
 from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, leaves
 from tools.packaging.grading.unpack import Package
 from tools.packaging.provenance import ROOT
+from tools.scoring.rows import read_predictions
 from tools.scoring.scores import read_scores
 from tools.settings.resolve import read_resolved
 from tools.training.losses import read_losses
@@ -91,6 +92,13 @@ def _data_rows(package: Package, run: Path) -> Iterator[Row]:
         keys = sorted({*claim, *ours})
         differing = (key for key in keys if claim.get(key) != ours.get(key))
         yield count_of(name, "figures that came out otherwise", differing)
+    name = layout.PREDICTIONS.format(name=package.best, kind="math")
+    asked = [
+        {(row.prompt, row.reference) for row in read_predictions(path)}
+        for path in (package.folder / name, run / places[name])
+    ]
+    others = (prompt[-60:] for prompt, _ in sorted(asked[0] ^ asked[1]))
+    yield count_of(name, "problems that are not those held out from this training", others)
 
 
 def _training_rows(package: Package, run: Path) -> Iterator[Row]:

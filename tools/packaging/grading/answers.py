@@ -15,6 +15,8 @@ from tools.corpus.sample import CAPACITY, draw
 from tools.corpus.solve import canonical, solve
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
+from tools.llama.checkpoint import Checkpoint
+from tools.llama.shape import LlamaShape
 from tools.packaging import layout
 from tools.packaging.grading.figures import frame_of
 from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, failed
@@ -242,7 +244,12 @@ def _drawn(seed: int, per_kind: int) -> List[Reference]:
 
 
 def _model(package: Package, weights: Path, folder: Path) -> Path:
-    """A model's folder, as the decoder wants it: weights, shape and vocabulary."""
+    """A model's folder, as the decoder wants it: weights, shape and vocabulary.
+
+    UserError where the weights are not of that shape, by which the decoder takes its memory.
+    """
+    shape = LlamaShape.load(package.folder / layout.MODEL)
+    Checkpoint(weights).require_shapes(shape.parameters(), layout.MODEL, "ask the team")
     link(weights, folder / "model.ckpt")
     for path in sorted((package.folder / "weights").glob("*")):
         if path.name == "model.json" or path.name.startswith("tokenizer."):

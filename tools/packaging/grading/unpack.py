@@ -16,7 +16,7 @@ from tools.files.space import require_space
 from tools.packaging import layout
 from tools.packaging.contents import BROKEN, Contents
 from tools.packaging.manifest import Manifest, parse_manifest
-from tools.settings.profile import check_name
+from tools.packaging.names import name_fault
 from tools.settings.resolve import read_resolved
 
 _SOURCE = "source/"
@@ -88,7 +88,8 @@ def open_package(folder: Path, run: Path, weights: Optional[Path] = None) -> Pac
     except ValueError as error:
         raise UserError(f"not a manifest ({error})", layout.MANIFEST, _REMEDY) from error
     # A run's name becomes a folder, and the title of its report.
-    check_name(manifest.run, layout.MANIFEST)
+    if "/" in manifest.run or name_fault(manifest.run):
+        raise UserError(f"run is {manifest.run!r:.40}, no name", layout.MANIFEST, _REMEDY)
     chosen = read_resolved(folder / layout.BEST, ["checkpoint"])
     numbers = (_SCORES.fullmatch(f"scores/{path.name}") for path in folder.glob("scores/*.json"))
     checkpoints = sorted(int(number[1]) for number in numbers if number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -12,7 +13,7 @@ from tools.scoring.tables import table
 
 TEMPLATE = ROOT / "submission" / "verdict.html.j2"
 JSON_FILE, PAGE = "verdict.json", "verdict.html"
-_LONGEST_CELL = 24
+_LONGEST_CELL, _LONGEST_TEXT = 24, 400
 
 
 class Verdict(NamedTuple):
@@ -41,7 +42,8 @@ class Verdict(NamedTuple):
     def to_dict(self) -> Dict[str, Any]:
         """The content of verdict.json."""
         head = {"passed": self.passed, **self._asdict()}
-        return {**head, "rows": [row._asdict() for row in self.rows]}
+        rows = [{key: _kept(value) for key, value in row._asdict().items()} for row in self.rows]
+        return {**head, "rows": rows}
 
 
 def write_verdict(verdict: Verdict, folder: Path) -> None:
@@ -78,11 +80,13 @@ def describe(verdict: Verdict) -> str:
         cells.append([f"  {shown(row.what, 80)}", *figures, "" if row.passed else "NO"])
     lines = [table(cells)]
     lines += [
-        f"NO  {shown(row.group)}: {shown(row.what, 80)}: {shown(row.why, 400)}"
+        f"NO  {shown(row.group)}: {shown(row.what, 80)}: {shown(row.why, _LONGEST_TEXT)}"
         for row in verdict.rows
         if not row.passed and row.why
     ]
-    return "\n".join([*lines, *(shown(note, 400) for note in verdict.notes), headline(verdict)])
+    return "\n".join(
+        [*lines, *(shown(note, _LONGEST_TEXT) for note in verdict.notes), headline(verdict)]
+    )
 
 
 def headline(verdict: Verdict) -> str:
@@ -105,3 +109,9 @@ def shown(value: Any, longest: int = _LONGEST_CELL) -> str:
     text = f"{value:.9g}" if isinstance(value, float) else str(value)
     text = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def _kept(value: Any) -> Any:
+    """What JSON has a word for; anything else, NaN and long texts too, as it is shown."""
+    finite = isinstance(value, (int, float)) and math.isfinite(value)
+    return value if value is None or finite else shown(value, _LONGEST_TEXT)
