@@ -208,6 +208,16 @@ def test_a_run_whose_name_leads_out(claims: Path, tmp_path: Path, name: str) -> 
     assert {path.name for path in tmp_path.iterdir()} == {TEAM, "out"}
 
 
+def test_a_config_that_aliases_make_explode(claims: Path, tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    text = (claims / "configs/finetune.yaml").read_text("utf-8")
+    text = text.replace("optimizer:", "\n".join([*lines, "optimizer:"]), 1)
+    write(claims / "configs/finetune.yaml", text.replace("eps: 1.0e-08", "eps: *a11"))
+    verdict = graded(seal(claims), tmp_path)
+    assert "configs/finetune.yaml: not a config (more than 10000 values)" in verdict.rows[-1].why
+
+
 def test_a_zip_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="neither a folder nor a zip"):
         graded(write(tmp_path / "x.zip", b"no zip"), tmp_path)

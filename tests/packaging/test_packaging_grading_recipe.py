@@ -150,6 +150,19 @@ def test_variables_that_make_must_not_see(opened: Package, values: Dict[str, Any
         recipe.plan_of(opened)
 
 
+def test_a_recipe_of_a_teams_own_is_taken_over(opened: Package, tmp_path: Path) -> None:
+    plan = TINY._replace(recipe="own")
+    source = opened.folder / "source" / "configs"
+    shutil.copytree(CONFIGS, source, dirs_exist_ok=True)
+    shutil.copy(source / "recipes/plain.yaml", source / "recipes/own.yaml")
+    resolve(opened.folder / "configs", *plan, configs=source)
+    assert recipe.plan_of(opened) == plan
+    assert recipe.differences(opened, plan, CONFIGS, tmp_path / "r") == ["there is no recipe own"]
+    target = Path(shutil.copytree(CONFIGS, tmp_path / "ours"))
+    recipe.take_over(FolderContents(opened.folder), plan, target, tmp_path / "theirs")
+    assert recipe.differences(opened, plan, target, tmp_path / "resolved") == []
+
+
 def test_a_profile_that_this_checkout_has_not(opened: Package, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no profile other"):
         recipe.take_over(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, failed, leaves
+from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, failed, flat
 from tools.packaging.grading.sampling import Share, pair_of, weighted
 from tools.packaging.grading.verdict import (
     Verdict,
@@ -66,9 +66,12 @@ def test_faults_are_counted_and_the_first_told() -> None:
     assert row.why == "line 1; line 2; line 3 and 4 more"
 
 
-def test_leaves() -> None:
+def test_flat() -> None:
     value = {"a": [1, {"b": None}], "c": {}, "d": "x"}
-    assert list(leaves(value)) == [("a.0", 1), ("a.1.b", None), ("d", "x")]
+    assert flat(value) == {"a.0": 1, "a.1.b": None, "d": "x"}
+    assert flat([0] * 5, 5) == {str(n): 0 for n in range(5)}
+    with pytest.raises(ValueError, match="more than 4 values"):
+        flat([0] * 5, 4)
 
 
 def test_newcombes_own_example() -> None:

@@ -18,7 +18,7 @@ from tools.llama.names import lora_part
 from tools.packaging import layout
 from tools.packaging.contents import Contents
 from tools.packaging.grading.recipe import Plan, differences, plan_of, take_over
-from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, leaves
+from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, flat
 from tools.packaging.grading.unpack import Package
 from tools.packaging.provenance import ROOT
 from tools.scoring.rows import read_predictions
@@ -87,8 +87,8 @@ def _make(checkout: Path, plan: Plan) -> Path:
 def _data_rows(package: Package, run: Path) -> Iterator[Row]:
     places = layout.places(package.best, package.checkpoints)
     for name in (layout.CORPUS, layout.RECORDS):
-        claim = dict(leaves(read_resolved(package.folder / name, [])))
-        ours = dict(leaves(read_resolved(run / places[name], [])))
+        claim = flat(read_resolved(package.folder / name, []))
+        ours = flat(read_resolved(run / places[name], []))
         keys = sorted({*claim, *ours})
         differing = (key for key in keys if claim.get(key) != ours.get(key))
         yield count_of(name, "figures that came out otherwise", differing)

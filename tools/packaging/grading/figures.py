@@ -12,7 +12,7 @@ from tools.corpus.solve import canonical, solve
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.packaging import layout
-from tools.packaging.grading.rows import Row, compare, count_of, leaves
+from tools.packaging.grading.rows import Row, compare, count_of, flat
 from tools.packaging.grading.unpack import Package
 from tools.records.prompts import FRAMES, PROBLEM_FRAMES, render_prompt
 from tools.scoring.choose import best_index, row_of
@@ -65,8 +65,8 @@ def score_rows(package: Package, measured: Dict[str, Dict[str, Any]]) -> Iterato
     """Every figure of scores/*.json beside the one computed from the answers."""
     for name, scores in measured.items():
         file = layout.scored_files(name)[0]
-        claims = dict(leaves(read_resolved(package.folder / file, [])))
-        figures = dict(leaves(scores))
+        claims = flat(read_resolved(package.folder / file, []))
+        figures = flat(scores)
         if name in ("baseline", str(package.best)):
             for what, value in figures.items():
                 if _HEADLINES.fullmatch(what):
@@ -203,7 +203,7 @@ def _steps(package: Package) -> Dict[int, Any]:
 
 
 def _agree(claim: Any, measured: Any) -> bool:
-    claims, figures = dict(leaves(claim)), dict(leaves(measured))
+    claims, figures = flat(claim), flat(measured)
     return claims.keys() == figures.keys() and all(
         compare("", "", claims[key], value, _kind(value)).passed for key, value in figures.items()
     )

@@ -18,7 +18,7 @@ import yaml
 from tools.files.errors import CheckFailed, UserError
 from tools.packaging import layout
 from tools.packaging.contents import BROKEN, Contents
-from tools.packaging.grading.rows import leaves
+from tools.packaging.grading.rows import flat
 from tools.packaging.grading.unpack import Package
 from tools.settings.profile import CONFIGS, Profile, check_name, read_profile, read_recipe
 from tools.settings.resolve import read_finetune, read_resolved, resolve
@@ -59,13 +59,14 @@ def plan_of(package: Package) -> Plan:
     for key, most in (("seed", 1 << 32), ("cards", 1024)):
         if type(told[key]) is not int or not 0 < told[key] <= most:
             raise UserError(f"{key} is {told[key]!r:.40}", where, "ask the team")
-    for key in ("profile", "budget", "recipe"):
-        check_name(str(told[key]), where)
-    return Plan(*(told[key] for key in Plan._fields))
+    names = [check_name(str(told[key]), where) for key in ("profile", "budget", "recipe")]
+    return Plan(*names, told["seed"], told["cards"])
 
 
 def differences(package: Package, plan: Plan, configs: Path, work: Path) -> List[str]:
     """What the package ran otherwise than `configs` resolve to: `file: key`."""
+    if not (configs / "recipes" / f"{plan.recipe}.yaml").is_file():
+        return [f"there is no recipe {plan.recipe}"]
     shutil.rmtree(work, ignore_errors=True)
     resolve(work, *plan, configs=configs)
     found = []
@@ -75,7 +76,7 @@ def differences(package: Package, plan: Plan, configs: Path, work: Path) -> List
         if not theirs.is_file():
             found.append(f"{path.name}: missing")
             continue
-        ours, said = (dict(leaves(parse(file.read_text("utf-8")))) for file in (path, theirs))
+        ours, said = (flat(parse(file.read_text("utf-8"))) for file in (path, theirs))
         found += [
             f"{path.name}: {key}"
             for key in sorted({*ours, *said})
@@ -126,7 +127,7 @@ def _other_model(theirs: Profile, ours: Profile) -> Iterator[str]:
 
 
 def _not_chosen(theirs: Dict[str, Any], ours: Dict[str, Any]) -> Iterator[str]:
-    said, known = dict(leaves(theirs)), dict(leaves(ours))
+    said, known = flat(theirs), flat(ours)
     for key in sorted({*said, *known}):
         if said.get(key, _ABSENT) != known.get(key, _ABSENT) and not _is_chosen(
             key, said.get(key, _ABSENT), known.get(key, _ABSENT)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 
 class Allowed(NamedTuple):
@@ -93,17 +94,27 @@ def count_of(group: str, what: str, found: Iterable[str], note: str = "") -> Row
     return compare(group, what, 0, len(faults), note="; ".join(faults[:_TOLD]) + more or note)
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple]:
-    """Yield ("a.b.0", leaf) for everything in nested objects and lists."""
+def flat(value: Any, most: int = 100_000) -> Dict[str, Any]:
+    """{"a.b.0": leaf} of nested objects and lists.
+
+    Raises ValueError above `most` leaves: YAML's aliases can make billions of a few lines.
+    """
+    found = dict(itertools.islice(_leaves(value, ""), most + 1))
+    if len(found) > most:
+        raise ValueError(f"more than {most} values")
+    return found
+
+
+def _leaves(value: Any, path: str) -> Iterator[Tuple[str, Any]]:
     if isinstance(value, dict):
-        items: List[tuple] = list(value.items())
+        items: Iterable[Tuple[Any, Any]] = value.items()
     elif isinstance(value, list):
-        items = list(enumerate(value))
+        items = enumerate(value)
     else:
         yield path, value
         return
     for key, child in items:
-        yield from leaves(child, f"{path}.{key}" if path else str(key))
+        yield from _leaves(child, f"{path}.{key}" if path else str(key))
 
 
 def _is_number(value: Any) -> bool:

@@ -10,18 +10,23 @@ import re
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
+import yaml
+
 from tools.files.errors import CheckFailed, UserError
 from tools.files.progress import progress
 from tools.files.space import require_space
 from tools.packaging import layout
 from tools.packaging.contents import BROKEN, Contents
+from tools.packaging.grading.rows import flat
 from tools.packaging.manifest import Manifest, parse_manifest
 from tools.packaging.names import name_fault
+from tools.settings.lines import LARGEST_FILE
 from tools.settings.resolve import read_resolved
 
 _SOURCE = "source/"
 # Of a JSON or YAML file, which is parsed as a whole.
 _LARGEST_DOCUMENT = 8 << 20
+_MOST_VALUES = 10_000
 _SCORES = re.compile(r"scores/([1-9][0-9]{0,2})\.json")
 
 
@@ -83,6 +88,8 @@ def open_package(folder: Path, run: Path, weights: Optional[Path] = None) -> Pac
         document = path.suffix in (".json", ".yaml") and not name.startswith("weights/tokenizer.")
         if document and path.stat().st_size > _LARGEST_DOCUMENT:
             raise UserError(f"larger than {_LARGEST_DOCUMENT} bytes", name, _REMEDY)
+        if path.suffix == ".yaml":
+            _refuse_explosions(path, name)
     try:
         manifest = parse_manifest((folder / layout.MANIFEST).read_bytes())
     except ValueError as error:
@@ -113,6 +120,18 @@ def open_package(folder: Path, run: Path, weights: Optional[Path] = None) -> Pac
     if found_weights is not None:
         link(found_weights, run / f"merged/{best}/model.ckpt")
     return Package(folder, run, manifest, best, checkpoints, found_weights)
+
+
+def _refuse_explosions(path: Path, name: str) -> None:
+    """UserError where aliases make more of a YAML file than can be printed."""
+    if path.stat().st_size > LARGEST_FILE:
+        raise UserError(f"larger than {LARGEST_FILE} bytes", name, _REMEDY)
+    try:
+        flat(yaml.safe_load(path.read_text("utf-8")), _MOST_VALUES)
+    except yaml.YAMLError:
+        return  # whoever reads it says so
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"not a config ({error})", name, _REMEDY) from error
 
 
 def link(source: Path, target: Path) -> None:
