@@ -1,4 +1,4 @@
-"""Configs: ours are good, and each rule refuses the file that breaks it, with its line."""
+"""Files of all kinds: ours are good, a fault has its place, nothing brings the check down."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from config_files import CONFIGS, EVALUATION, TINY, changed, placed
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from packaging_run import write
 
 from tools.files.errors import UserError
 from tools.packaging.configs import check_config, check_configs, finetune_faults
-
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-TINY = (CONFIGS / "tiny/finetune.yaml").read_text(encoding="utf-8")
 
 
 def test_our_configs_are_good() -> None:
@@ -22,59 +22,65 @@ def test_our_configs_are_good() -> None:
     assert count == len(list(CONFIGS.rglob("*.yaml")))
 
 
-def test_resolved_configs_are_good_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profile", ["tiny", "smollm2-135m", "llama3-8b"])
+@pytest.mark.parametrize("recipe", ["plain", "worked"])
+def test_resolved_configs_are_good_too(tmp_path: Path, profile: str, recipe: str) -> None:
     from tools.settings.resolve import resolve
 
-    resolve(tmp_path, "tiny", "quick", "plain", 42, None)
+    resolve(tmp_path, profile, "full", recipe, 42, None)
     assert check_configs([tmp_path]) == (1, [])
+
+
+def test_the_faults_of_several_files_are_in_order(tmp_path: Path) -> None:
+    text = changed(TINY, "seed: 42", "seed: 0")
+    text = changed(text, "lora_rank: 8", "lora_rank: -1")
+    text = changed(text, "sink_mode: False", "sink_mode: True")
+    assert len(list(finetune_faults(text))) == 3
+    for name in ("b", "a"):
+        write(tmp_path / name / "finetune.yaml", text)
+    count, faults = check_configs([tmp_path / "b", tmp_path / "a"])
+    places = [placed(fault)[:2] for fault in faults]
+    assert count == 2
+    assert len(places) == 6
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("only_save_strategy: False", "only_save_strategy: True", "only_save_strategy is left on"),
-        ("seed: 42", "seed: 0", "seed is 0"),
-        ("seq_length: 192", "seq_length: 2048", "seq_length 2048 is beyond the model's max_pos"),
-        ("seq_length: 192", "seq_length: many", "seq_length is not a count"),
-        ("sink_mode: False", "sink_mode: True", "sink_mode is on"),
-        ("sink_mode: False", "", "sink_mode is on"),
-        ('["input_ids", "labels"]', '["input_ids"]', "train_dataset.input_columns are"),
-        ("  batch_size: *batch_size\n  repeat", "  batch_size: 8\n  repeat", "train_dataset.batch"),
-        ("lora_rank: 8", "lora_rank: 0", "lora_rank is 0"),
-        ("      lora_alpha: 16", "      lora_beta: 16", "lora_alpha is None"),
-        ('".*wq|.*wk|.*wv|.*wo"', '"("', "target_modules is not a regex"),
         ('output_dir: "./output"', 'output_dir: "/home/me"', "absolute path /home/me"),
-        ("  eps: 1.0e-8", "  lora_plus_ratio: 16", "AdamW, which knows no lora_plus_ratio"),
-        ("  eps: 1.0e-8", "  lora_plus_ratio: -2", "not a positive number"),
-        ('    compute_dtype: "float32"', '    compute_dtype: "float16"', "is float16, the CPU"),
-        ("runner_wrapper:", "other_wrapper:", "lacks the section runner_wrapper"),
-        ("    pet_config:", "    no_config:", "lacks model_config.pet_config"),
-        ("  model_config:", "  no_config:", "lacks model.model_config"),
         ("run_mode:", "seed:", "the key 'seed' stands twice"),
         ("trainer:", "trainer: [", "not valid YAML"),
+        ("seed: 42", "hub_token: abc", "hub_token holds a secret"),
+        ("seed: 42", "seed: 42 # hf_" + "a1" * 17, "holds a token of Hugging Face"),
+        ("seed: 42", "seed: !!python/name:os.system", "builds an object"),
+        ("seed: 42", "seed: !mine 42", "the tag !mine builds an object"),
     ],
 )
-def test_each_rule(tmp_path: Path, old: str, new: str, fault: str) -> None:
-    assert old in TINY
-    text = TINY.replace(old, new, 1)
-    faults = check_config(write(tmp_path / "finetune.yaml", text))
-    found = [line for line in faults if fault in line]
-    assert found, faults
-    number = int(re.match(rf"{re.escape(str(tmp_path))}/finetune.yaml:(\d+): ", found[0])[1])
-    if "lacks" not in fault and new and "not valid" not in fault and "None" not in fault:
-        assert new.split("\n")[0].strip() in text.split("\n")[number - 1]
+def test_what_no_file_may_hold(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    text = changed(TINY, old, new)
+    for name in ("finetune.yaml", "other.yaml"):
+        found = [line for line in check_config(write(tmp_path / name, text)) if fault in line]
+        line = placed(found[0])[1]
+        assert "not valid" in fault or new in text.split("\n")[line - 1]
 
 
-def test_all_faults_at_once() -> None:
-    text = TINY.replace("seed: 42", "seed: 0").replace("lora_rank: 8", "lora_rank: -1")
-    assert len(list(finetune_faults(text.replace("sink_mode: False", "sink_mode: True")))) == 3
+def test_empty_files(tmp_path: Path) -> None:
+    for name in ("finetune.yaml", "profile.yaml", "recipes/a.yaml", "other.yaml"):
+        for content in (b"", b"\n \n"):
+            path = write(tmp_path / name, content)
+            assert check_config(path) == [f"{path}: is empty"]
 
 
-def test_on_ascend_sinking_and_half_floats_are_fine() -> None:
-    text = TINY.replace("sink_mode: False", "sink_mode: True").replace("float32", "bfloat16")
-    assert not list(
-        finetune_faults(text.replace('device_target: "CPU"', 'device_target: "Ascend"'))
-    )
+def test_a_file_is_known_by_its_keys(tmp_path: Path) -> None:
+    """Any name will do for a MindFormers YAML, none makes another file one."""
+    path = write(tmp_path / "run_llama3_8b.yaml", changed(TINY, "seed: 42", "seed: 0"))
+    assert ["seed is 0" in fault for fault in check_config(path)] == [True]
+    assert check_config(write(path, "seed: 0\n")) == []
+    assert check_config(write(path, EVALUATION)) == []
+    # A training's name on an evaluation: the wrong YAML.
+    path = write(tmp_path / "finetune.yaml", EVALUATION)
+    assert any("run_mode is eval, a training needs" in fault for fault in check_config(path))
 
 
 @pytest.mark.parametrize(
@@ -92,17 +98,29 @@ def test_on_ascend_sinking_and_half_floats_are_fine() -> None:
 def test_files_with_a_model(tmp_path: Path, name: str, old: str, new: str) -> None:
     shutil.copytree(CONFIGS, tmp_path / "configs")
     path = tmp_path / "configs" / name
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
+    path.write_text(changed(path.read_text("utf-8"), old, new), "utf-8")
     (fault,) = check_configs([path])[1]
     assert re.match(rf"{re.escape(str(path))}:\d+: ", fault)
+
+
+def test_a_fault_of_the_contests_rules_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other files are checked against them; they are named themselves, and the check goes on."""
+    from tools.packaging.configs import rules
+
+    def broken():
+        raise UserError("keep: too much", "contest.yaml:7", "correct it")
+
+    monkeypatch.setattr(rules, "contest", broken)
+    assert check_config(write(tmp_path / "finetune.yaml", TINY)) == [
+        "contest.yaml:7: keep: too much"
+    ]
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "[]",
         "a: &a [*a]",
         "a: &a\n  b: *a\n",
@@ -113,12 +131,39 @@ def test_files_with_a_model(tmp_path: Path, name: str, old: str, new: str) -> No
         "? [a, b]\n: c",
         "seed: 2024-99-99",
         "a: \x00",
+        "&a {<<: *a, seed: 1}",
+        "<<: [1, 2]",
+        "model: {model_config: {pet_config: {lora_rank: 1, lora_alpha: .inf}}}",
+        "callbacks: [1, [2], {type: 3}]",
+        "runner_config: {batch_size: 0}\nmicro_batch_interleave_num: 0",
     ],
 )
 def test_hostile_files(tmp_path: Path, text: str) -> None:
     assert check_config(write(tmp_path / "finetune.yaml", text))
     assert check_config(write(tmp_path / "finetune.yaml", b"\xff\xfe\xfa"))
     assert isinstance(check_config(write(tmp_path / "other.yaml", text)), list)
+
+
+WORDS = st.sampled_from(
+    ["a", "type", "model", "model_config", "pet_config", "<<", "callbacks", "run_mode", "context"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(WORDS, VALUES, min_size=1))
+def test_any_tree_is_judged(tmp_path_factory: pytest.TempPathFactory, tree: dict) -> None:
+    """Whatever a file holds instead of a training config, it is refused with file and line."""
+    import yaml
+
+    path = tmp_path_factory.mktemp("any") / "finetune.yaml"
+    faults = check_config(write(path, yaml.safe_dump(tree, allow_unicode=True)))
+    assert faults
+    assert all(placed(fault)[0] == str(path) for fault in faults)
 
 
 def test_large_files_and_missing_ones(tmp_path: Path) -> None:
