@@ -19,6 +19,10 @@ MASTER_ADDR ?=
 MASTER_PORT ?=
 MIRROR  ?=
 WEIGHTS_URL ?=
+# Of a grader: the zip, how deep it is measured, and what else `tools.grade` is to be told.
+SUBMISSION ?=
+DEPTH      ?= verify
+GRADE      ?=
 
 SHELL         := /bin/bash
 .SHELLFLAGS   := -eu -o pipefail -c
@@ -42,7 +46,7 @@ PIPELINE := fetch convert baseline finetune merge evaluate report all submit
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR WEIGHTS_URL\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR WEIGHTS_URL SUBMISSION DEPTH GRADE\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -196,6 +200,13 @@ submission/$(TEAM).zip: $(R)/report/report.md
 	@$(PYTHON) -m tools.check submission $@
 
 endif
+
+# --- Grading -----------------------------------------------------------------------------------
+
+.PHONY: grade
+grade: $(VENV)  ## a zip against its claims: SUBMISSION=x.zip DEPTH=verify|score|reproduce
+	@test -n '$(SUBMISSION)' || { echo "error: SUBMISSION: name the zip: make grade SUBMISSION=team.zip" >&2; exit 2; }
+	@$(PYTHON) -m tools.grade '$(SUBMISSION)' --depth '$(DEPTH)' $(GRADE)
 
 # --- Checks ------------------------------------------------------------------------------------
 

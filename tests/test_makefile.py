@@ -39,6 +39,7 @@ def test_help_is_the_default_and_lists_every_target_of_the_pipeline(empty: Path)
         "finetune",
         "all",
         "submit",
+        "grade",
         "test",
         "lint",
     } <= listed
@@ -68,6 +69,16 @@ def test_a_dry_run_in_an_empty_clone_makes_nothing(empty: Path) -> None:
     assert done.returncode == 0
     assert "tools.finetune" in done.stdout
     assert sorted(path.name for path in empty.iterdir()) == before
+
+
+def test_grading_needs_a_zip_and_takes_its_variables(empty: Path) -> None:
+    (empty / ".venv").mkdir()
+    (empty / ".venv" / "installed").touch()
+    done = make(empty, "grade")
+    assert done.returncode == 2
+    assert "error: SUBMISSION: name the zip: make grade SUBMISSION=team.zip" in done.stderr
+    done = make(empty, "-n", "grade", "SUBMISSION=my team.zip", "DEPTH=score", "GRADE=--seed 3")
+    assert ".venv/bin/python -m tools.grade 'my team.zip' --depth 'score' --seed 3" in done.stdout
 
 
 @pytest.fixture

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Dict, Iterator
 
 import pytest
+from grading_run import copy_of, make_run
 from packaging_run import GOOD, TEAM, fill_project, fill_run
 
 from tools.packaging import facts, inspection
+from tools.packaging.grading import grade
+from tools.packaging.grading.unpack import Package, open_package
 from tools.packaging.report import write_report
 from tools.packaging.submission import build_submission
 from tools.scoring import scores
+from tools.settings.contest import Contest
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,7 +25,7 @@ def rules_read_once() -> Iterator[None]:
     """Reading the same rules hundreds of times is most of what these tests would do."""
     patch = pytest.MonkeyPatch()
     read = cache(inspection.read_contest)
-    for module in (facts, inspection, scores):
+    for module in (facts, grade, inspection, scores):
         patch.setattr(module, "read_contest", read)
     yield
     patch.undo()
@@ -48,3 +52,31 @@ def run(finished: Dict[str, Path], tmp_path: Path) -> Path:
 def package(finished: Dict[str, Path], tmp_path: Path) -> Path:
     """A good package of one's own, as a folder."""
     return Path(shutil.copytree(finished["output"] / TEAM, tmp_path / TEAM))
+
+
+@pytest.fixture(scope="session")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
+    """{"run", "package", "zip"} of a run whose claims all hold, for reading only."""
+    top = tmp_path_factory.mktemp("grading")
+    run = make_run(top / "runs" / "tiny")
+    write_report(run, run / "report")
+    made = build_submission(run, TEAM, top / "submission", root=fill_project(top / "project"))
+    return {"run": run, "package": made.folder, "zip": made.archive}
+
+
+@pytest.fixture
+def claims(honest: Dict[str, Path], tmp_path: Path) -> Path:
+    """An honest package of one's own, to be forged."""
+    return copy_of(honest["package"], tmp_path)
+
+
+@pytest.fixture
+def opened(claims: Path, tmp_path: Path) -> Package:
+    """The same, opened."""
+    return open_package(claims, tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def rules() -> Contest:
+    """The contest's."""
+    return grade.read_contest()

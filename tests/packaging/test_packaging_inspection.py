@@ -15,7 +15,7 @@ from packaging_run import TEAM, write
 from tools.files.errors import UserError
 from tools.packaging import contents, inspection
 from tools.packaging.inspection import check_submission
-from tools.packaging.layout import OURS, PARTS
+from tools.packaging.layout import OURS, PARTS, scored_files
 from tools.packaging.manifest import make_manifest
 from tools.settings.contest import read_contest
 
@@ -63,6 +63,7 @@ def test_all_faults_are_named_at_once(package: Path) -> None:
     [
         *(name for names in PARTS.values() for name in names),
         *OURS,
+        *(name for model in ("baseline", 1, 5) for name in scored_files(model)),
     ],
 )
 def test_a_missing_file_is_named_even_if_the_manifest_agrees(package: Path, name: str) -> None:
@@ -86,7 +87,7 @@ def test_empty_files(package: Path) -> None:
         ("source/tools/finetune.py", "open('/proc/cpuinfo')\n", None),
         ("source/tools/a.py", "\nP = '/home/me/x'\n", "source/tools/a.py:2: home folder /home/me"),
         ("source/Makefile", "X := /root/x\n", "source/Makefile:1: home folder /root/x"),
-        ("predictions/best-math.jsonl", '"/home/me"\n', None),
+        ("predictions/3-math.jsonl", '"/home/me"\n', None),
         ("scores/3.json", "{}", "logs/squad/best.log: its pairs give f1 75.0, the scores say None"),
         ("scores/3.json", "[]", "logs/squad/best.log: its pairs give em 75.0, the scores say None"),
         ("scores/2.json", "nothing", "scores/2.json: not JSON"),

@@ -35,8 +35,11 @@ EXPECTED = {
     "logs/squad/best.log",
     "logs/training/worker_0.log",
     "logs/training/worker_1.log",
-    "predictions/baseline-math.jsonl",
-    "predictions/best-math.jsonl",
+    *(
+        f"predictions/{name}-{kind}.jsonl"
+        for name in ("1", "2", "3", "4", "5", "baseline")
+        for kind in ("math", "squad")
+    ),
     *(f"report/{name}.png" for name in ("accuracy", "checkpoints", "loss")),
     "report/hashes.json",
     "report/report.html",
@@ -159,7 +162,10 @@ def test_copies_and_logs_are_the_runs(finished: Dict[str, Path]) -> None:
         "adapter/adapter.ckpt": "finetune/adapters/3.ckpt",
         "weights/model.ckpt": "merged/3/model.ckpt",
         "logs/training/worker_1.log": "finetune/logs/worker_1.log",
-        "predictions/best-math.jsonl": "evaluate/3/math.jsonl",
+        "predictions/3-math.jsonl": "evaluate/3/math.jsonl",
+        "predictions/baseline-squad.jsonl": "baseline/squad.jsonl",
+        "data/records.json": "records/train.mindrecord.json",
+        "training/steps.json": "finetune/adapters/steps.json",
         "scores/5.json": "evaluate/5/scores.json",
     }
     for name, source in pairs.items():
@@ -244,14 +250,16 @@ def test_a_package_that_would_be_refused_is_not_made(
 
 
 def test_in_a_checkout_the_source_is_what_git_tracks(tmp_path: Path) -> None:
-    for name in ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile"):
+    words = "submission/method.md"
+    for name in ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile", words):
         write(tmp_path / name, "x\n")
     assert {"source/tools/a.py", "source/tools/new.py"} < set(source_files(tmp_path))
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "tools/a.py", "configs", "notes.txt", "Makefile"], check=True)
     assert set(source_files(tmp_path)) == {
-        *("source/Makefile", "source/configs/x.yaml", "source/tools/a.py")
+        *("source/Makefile", "source/configs/x.yaml", "source/tools/a.py"),
+        "source/submission/method.md",
     }
 
 

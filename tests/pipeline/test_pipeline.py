@@ -12,21 +12,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from pipeline_make import MAKE, make
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
-MAKE = ["make", "PROFILE=tiny", f"PYTHON_SYSTEM={sys.executable}"]
-
-
-def make(folder: Path, *words: str, timeout: int = 900) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*MAKE, *words], cwd=folder, capture_output=True, text=True, timeout=timeout
-    )
 
 
 def sha256(path: Path) -> str:
@@ -44,36 +36,6 @@ def times(run: Path) -> dict[str, int]:
 
 def leftovers(run: Path) -> list[str]:
     return [str(path) for path in run.rglob("*.partial*")]
-
-
-def checkout(target: Path) -> Path:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
-    (target / ".venv").symlink_to(ROOT / ".venv")
-    # Copies are younger than the environment, which is nonetheless theirs.
-    os.utime(target / "requirements" / "cpu.txt", (0, 0))
-    return target
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = checkout(tmp_path_factory.mktemp("make") / "with a space")
-    done = make(folder, "submit", "TEAM=first", "-j2")
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return folder
-
-
-@pytest.fixture
-def run(project: Path) -> Path:
-    return project / "runs" / "tiny-quick"
 
 
 def test_submit_makes_every_stage(project: Path, run: Path) -> None:

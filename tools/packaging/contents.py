@@ -1,8 +1,8 @@
 """The files of a submission, in a folder or in a zip that nobody vouches for, read alike.
 
-Nothing is ever unpacked: members are read as streams. Where the headers of a zip, or the kinds
-of things in a folder, are not what a submission holds, that is noted in `faults` and the thing
-is left out of `names`.
+Nothing is unpacked here: members are read as streams. Where the headers of a zip, the kinds of
+things in a folder, or the first bytes of a file are not what a submission holds, that is noted in
+`faults` and the thing is left out of `names`. A package with such a fault is not to be unpacked.
 """
 
 from __future__ import annotations
@@ -12,18 +12,36 @@ import stat
 import struct
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Dict, Iterator, List, Optional, Union
 
 from tools.files.errors import UserError
 from tools.files.hashing import CHUNK
+from tools.packaging.names import Places, name_fault
+from tools.packaging.zip_end import end_fault
 
 # What zipfile raises on damaged input; ValueError and its kin come from nonsense in headers.
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
-MOST_FILES = 20_000
 # A deflated member may be small and come out large. Weights are stored, as large as they are.
 LARGEST_DEFLATED = 256 << 20
+LARGEST_DEFLATED_TOGETHER = 1 << 30
+# Deflate reaches 1032; a log that repeats itself 30. Below the size no ratio does harm.
+HIGHEST_RATIO, HARMLESS = 200, 1 << 20
+
+# What archives and compressed files begin with; tar's mark stands at byte 257.
+_ARCHIVES = (
+    ("zip", 0, b"PK\x03\x04"),
+    ("zip", 0, b"PK\x05\x06"),
+    ("gzip", 0, b"\x1f\x8b"),
+    ("bzip2", 0, b"BZh"),
+    ("xz", 0, b"\xfd7zXZ\0"),
+    ("zstd", 0, b"\x28\xb5\x2f\xfd"),
+    ("7z", 0, b"7z\xbc\xaf\x27\x1c"),
+    ("rar", 0, b"Rar!"),
+    ("tar", 257, b"ustar"),
+)
+_HEAD = 262
 
 
 class Contents:
@@ -63,6 +81,20 @@ class Contents:
             raise ValueError(f"larger than {limit} bytes")
         return b"".join(self.chunks(name))
 
+    def _refuse_archives(self) -> None:
+        """Take out what is an archive itself: nobody looks into it, and it may be a bomb."""
+        for name in self.names:
+            try:
+                with self.open(name) as stream:
+                    head = stream.read(_HEAD)
+            except (*BROKEN, OSError):
+                continue  # damaged: whoever reads it whole names it
+            for kind, place, mark in _ARCHIVES:
+                if head.startswith(mark, place):
+                    self.faults.append(f"{name}: an archive in the package ({kind})")
+                    del self.sizes[name]
+                    break
+
 
 class FolderContents(Contents):
     """A package as a folder."""
@@ -78,6 +110,7 @@ class FolderContents(Contents):
                 self.sizes[name] = path.lstat().st_size
             elif not stat.S_ISDIR(mode):
                 self.faults.append(f"{name}: a link or a device, not a file")
+        self._refuse_archives()
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
@@ -97,25 +130,27 @@ class ZipContents(Contents):
         self.team = tops.pop() if len(tops) == 1 else None
         if self.team is None:
             self.faults.append("the zip does not hold exactly one folder")
-        if len(infos) > MOST_FILES:
-            self.faults.append(f"more than {MOST_FILES} members")
-            infos = infos[:MOST_FILES]
         # Members that share bytes would come out many times larger than the file.
         if sum(info.compress_size for info in infos) > size:
             self.faults.append("its members overlap")
             return
+        places, deflated = Places(), 0
         for info in infos:
             fault = _fault(info)
             name = info.filename.partition("/")[2]
             if not fault and not name and not info.is_dir():
                 fault = "a file where the package's folder is needed"
-            if not fault and name in self._infos:
-                fault = "stands in the zip twice"
+            fault = fault or places.take(name.rstrip("/"), not info.is_dir())
+            if not fault and info.compress_type == zipfile.ZIP_DEFLATED:
+                deflated += info.file_size
+                if deflated > LARGEST_DEFLATED_TOGETHER:
+                    fault = f"with it, more than {LARGEST_DEFLATED_TOGETHER} bytes would come out"
             if fault:
                 self.faults.append(f"{_printable(info.filename)}: {fault}")
             elif not info.is_dir():
                 self._infos[name] = info
                 self.sizes[name] = info.file_size
+        self._refuse_archives()
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
@@ -130,6 +165,12 @@ def open_contents(path: Union[str, Path]) -> Iterator[Contents]:
     if path.is_dir():
         yield FolderContents(path)
         return
+    fault = end_fault(path)
+    if fault:
+        refused = Contents()
+        refused.faults.append(f"{path.name}: {fault}")
+        yield refused
+        return
     try:
         archive = zipfile.ZipFile(path)
     except (*BROKEN, UnicodeError) as error:
@@ -139,15 +180,10 @@ def open_contents(path: Union[str, Path]) -> Iterator[Contents]:
 
 
 def _fault(info: zipfile.ZipInfo) -> Optional[str]:
-    name = info.filename
     mode = info.external_attr >> 16
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or "\\" in name or ":" in name or ".." in parts or "\0" in name:
-        return "its name leads out of the package"
-    if "//" in name or "." in name.split("/"):
-        return "its name is not in its plain form"
-    if not name.isprintable():
-        return "its name holds characters that cannot be printed"
+    fault = name_fault(info.filename)
+    if fault:
+        return fault
     if stat.S_IFMT(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return "a link or a device, not a file"
     if info.flag_bits & 1:
@@ -158,6 +194,8 @@ def _fault(info: zipfile.ZipInfo) -> Optional[str]:
         return "compressed by another method than deflate"
     if info.file_size > LARGEST_DEFLATED:
         return f"larger than the {LARGEST_DEFLATED} bytes that a compressed file may hold"
+    if info.file_size > max(HARMLESS, HIGHEST_RATIO * info.compress_size):
+        return f"would come out more than {HIGHEST_RATIO} times as large"
     return None
 
 

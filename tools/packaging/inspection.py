@@ -41,22 +41,29 @@ def check_submission(path: Union[str, Path]) -> List[str]:
     Raises UserError where `path` is neither a folder nor a zip.
     """
     with open_contents(path) as contents:
-        faults = list(contents.faults)
-        manifest = _manifest(contents, faults)
-        faults += _against_manifest(contents, manifest)
-        faults += _required(contents)
-        listed = manifest.files if manifest else {}
-        # What the manifest does not name is not looked into: it has no place here at all.
-        known = [name for name in contents.names if name in listed] if listed else contents.names
-        damaged = set()
-        for name in known:
-            try:
-                faults += _look_into(contents, name, listed.get(name))
-            except (*BROKEN, OSError) as error:
-                damaged.add(name)
-                faults.append(f"{name}: damaged ({error})")
-        usable = [name for name in known if name not in damaged]
-        faults += _consistency(contents, usable, listed)
+        return check_contents(contents)
+
+
+def check_contents(contents: Contents) -> List[str]:
+    """`check_submission` of a package that is open."""
+    faults = list(contents.faults)
+    if faults and not contents.names:
+        return faults
+    manifest = _manifest(contents, faults)
+    faults += _against_manifest(contents, manifest)
+    faults += _required(contents)
+    listed = manifest.files if manifest else {}
+    # What the manifest does not name is not looked into: it has no place here at all.
+    known = [name for name in contents.names if name in listed] if listed else contents.names
+    damaged = set()
+    for name in known:
+        try:
+            faults += _look_into(contents, name, listed.get(name))
+        except (*BROKEN, OSError) as error:
+            damaged.add(name)
+            faults.append(f"{name}: damaged ({error})")
+    usable = [name for name in known if name not in damaged]
+    faults += _consistency(contents, usable, listed)
     return faults
 
 
@@ -89,14 +96,17 @@ def _against_manifest(contents: Contents, manifest: Optional[Manifest]) -> Itera
 
 def _required(contents: Contents) -> Iterator[str]:
     present = set(contents.names)
-    for part in read_contest().submission.parts:
+    rules = read_contest()
+    for part in rules.submission.parts:
         if part.name not in layout.PARTS:
             what = f"the part {part.name} has no files in tools/packaging/layout.py"
             raise UserError(what, "configs/contest.yaml", "name its files there")
         for name in layout.PARTS[part.name]:
             if name not in present:
                 yield f"{name}: missing, the part {part.name} needs it"
-    for name in layout.OURS:
+    numbers = range(1, rules.checkpoints + 1)
+    scored = [name for model in ("baseline", *numbers) for name in layout.scored_files(model)]
+    for name in (*layout.OURS, *scored):
         if name not in present:
             yield f"{name}: missing"
     if (layout.WEIGHTS in present) == (layout.LINK in present):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from tools.files.errors import UserError
 from tools.packaging.provenance import ROOT, run_git
@@ -18,17 +18,22 @@ BEST = "scores/best.json"
 WORKER_LOG = "logs/training/worker_{rank}.log"
 SQUAD_LOGS = {"baseline": "logs/squad/baseline.log", "best": "logs/squad/best.log"}
 SCORES = "scores/{name}.json"
-PREDICTIONS = {"baseline": "predictions/baseline-math.jsonl", "best": "predictions/best-math.jsonl"}
 ADAPTER = "adapter/adapter.ckpt"
+MODEL = "weights/model.json"
 LOSSES = "training/loss.csv"
 PARAMETERS = "training/parameters.json"
 STEPS = "training/steps.json"
 EVALUATION = "configs/evaluation.json"
 CORPUS = "data/corpus.json"
 RECORDS = "data/records.json"
+REPORT, REPORT_PAGE = "report/report.md", "report/report.html"
 HASHES = "report/hashes.json"
 STAGES = "stages/"
 LOCK = "source/requirements/cpu.txt"
+METHOD = "source/submission/method.md"
+# `name` is a checkpoint's number or "baseline", `kind` one of KINDS.
+PREDICTIONS = "predictions/{name}-{kind}.jsonl"
+KINDS = ("squad", "math")
 FIGURES = ("loss.png", "accuracy.png", "checkpoints.png")
 
 # Letters, digits and Chinese characters: a name that is safe as a file's everywhere.
@@ -56,14 +61,15 @@ _SOURCE = (
     "submission/report.js",
     "submission/report.md.j2",
     "submission/texts.yaml",
+    "submission/verdict.html.j2",
     "tools",
 )
 
 # The parts that configs/contest.yaml names, as the files that make them up.
 PARTS: Dict[str, Tuple[str, ...]] = {
     "report": (
-        "report/report.md",
-        "report/report.html",
+        REPORT,
+        REPORT_PAGE,
         HASHES,
         *(f"report/{name}" for name in FIGURES),
     ),
@@ -84,17 +90,22 @@ PARTS: Dict[str, Tuple[str, ...]] = {
 # What we hand in beyond that, so that `tools.grade` can measure again.
 OURS = (
     BEST,
-    SCORES.format(name="baseline"),
     ADAPTER,
-    *PREDICTIONS.values(),
     CORPUS,
     RECORDS,
     EVALUATION,
     PARAMETERS,
     STEPS,
     "training/run.json",
-    "weights/model.json",
+    MODEL,
 )
+# Folders of a package that hold what a folder of the run holds.
+FOLDERS = {
+    "configs": "config",
+    "logs/training": "finetune/logs",
+    "report": "report",
+    "stages": "stages",
+}
 
 
 def check_team(name: str) -> str:
@@ -108,39 +119,54 @@ def check_team(name: str) -> str:
     return name
 
 
+def scored_files(name: object) -> Tuple[str, ...]:
+    """What a package holds of the model `name`, "baseline" or a checkpoint's number."""
+    answers = (PREDICTIONS.format(name=name, kind=kind) for kind in KINDS)
+    return (SCORES.format(name=name), *answers)
+
+
+def places(best: int, checkpoints: Iterable[int]) -> Dict[str, str]:
+    """Path in the submission -> path in the run, of what has one name of its own."""
+    found = {
+        ADAPTER: f"finetune/adapters/{best}.ckpt",
+        BEST: "evaluate/best.json",
+        CORPUS: "corpus/corpus.json",
+        LOSSES: "finetune/loss.csv",
+        MODEL: f"merged/{best}/model.json",
+        PARAMETERS: "finetune/parameters.json",
+        RECORDS: "records/train.mindrecord.json",
+        STEPS: "finetune/adapters/steps.json",
+        "training/run.json": "finetune/run.json",
+    }
+    folders = {"baseline": "baseline", **{str(n): f"evaluate/{n}" for n in checkpoints}}
+    for name, folder in folders.items():
+        scores, *answers = scored_files(name)
+        found[scores] = f"{folder}/scores.json"
+        found.update({path: f"{folder}/{kind}.jsonl" for path, kind in zip(answers, KINDS)})
+    return found
+
+
 def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
     """Path in the submission -> file of the run, all that is copied as it is, weights aside.
 
     Raises UserError naming every file that the run lacks.
     """
-    evaluate, finetune = run / "evaluate", run / "finetune"
     files = {name: run / name for name in PARTS["report"]}
     # Make leaves an empty stamp beside the configs.
     configs = [*_below(run / "config", "*.json"), *_below(run / "config", "*.yaml")]
     files.update({f"configs/{path.name}": path for path in configs})
-    for path in _below(run / "stages"):
+    for path in _below(run / FOLDERS["stages"]):
         # The record of an earlier packaging would make the next package another one.
         if path.name != "submit.json":
             files[f"stages/{path.name}"] = path
-    for path in _below(finetune / "logs"):
+    logs = run / FOLDERS["logs/training"]
+    for path in _below(logs):
         # MindFormers leaves some logs empty; a worker's may not be.
         if path.stat().st_size or path.name.startswith("worker_"):
-            files[f"logs/training/{path.relative_to(finetune / 'logs').as_posix()}"] = path
-    for name in ("loss.csv", "parameters.json", "run.json"):
-        files[f"training/{name}"] = finetune / name
-    files[STEPS] = finetune / "adapters" / "steps.json"
-    files[ADAPTER] = finetune / "adapters" / f"{best}.ckpt"
-    files[CORPUS] = run / "corpus" / "corpus.json"
-    files[RECORDS] = run / "records" / "train.mindrecord.json"
-    files[SCORES.format(name="baseline")] = run / "baseline" / "scores.json"
-    for number in checkpoints:
-        files[SCORES.format(name=number)] = evaluate / str(number) / "scores.json"
-    files[BEST] = evaluate / "best.json"
-    files[PREDICTIONS["baseline"]] = run / "baseline" / "math.jsonl"
-    files[PREDICTIONS["best"]] = evaluate / str(best) / "math.jsonl"
-    merged = run / "merged" / str(best)
-    files["weights/model.json"] = merged / "model.json"
-    files.update({f"weights/{path.name}": path for path in _below(merged, "tokenizer.*")})
+            files[f"logs/training/{path.relative_to(logs).as_posix()}"] = path
+    files.update({name: run / place for name, place in places(best, checkpoints).items()})
+    tokenizers = _below(run / "merged" / str(best), "tokenizer.*")
+    files.update({f"weights/{path.name}": path for path in tokenizers})
     required = [WORKER_LOG.format(rank=0), FINETUNE, PROFILE]
     missing = [name for name in required if name not in files]
     missing += [str(path.relative_to(run)) for path in files.values() if not path.is_file()]
@@ -153,7 +179,8 @@ def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
 def source_files(root: Path = ROOT) -> Dict[str, Path]:
     """Path in the submission -> file of the project: those that git tracks, as they are now.
 
-    Outside of a checkout of its own the files are walked, caches left out.
+    Outside of a checkout of its own the files are walked, caches left out. What the team says in
+    the report, submission/method.md, goes in whether it is tracked or not.
     """
     listed: Optional[str] = None
     if (root / ".git").exists():
@@ -163,6 +190,9 @@ def source_files(root: Path = ROOT) -> Dict[str, Path]:
         for top in _SOURCE
         for path in ([root / top] if (root / top).is_file() else _below(root / top))
     ]
+    words = METHOD.partition("/")[2]
+    if (root / words).is_file() and words not in names:
+        names.append(words)
     ignored = {"__pycache__", ".ruff_cache", ".pytest_cache"}
     return {
         f"source/{name}": root / name

@@ -27,7 +27,7 @@ def parts(facts: Facts) -> Dict[str, Any]:
             "verdict": (*scores, layout.BEST, layout.PARAMETERS),
             "cards": scores,
             "data": (layout.CORPUS, layout.RECORDS),
-            "answers": (layout.PREDICTIONS["best"],),
+            "answers": (layout.PREDICTIONS.format(name=facts.best, kind="math"),),
         },
         "say": say,
         "label": label,

@@ -39,8 +39,8 @@ def run_tables(facts: Facts) -> Dict[str, Table]:
     tables = (training, hyperparameters, corpus, inference, environment, stages, hashes)
     return {
         **{table.__name__: table(facts) for table in tables},
-        "right": examples("right", facts.right),
-        "wrong": examples("wrong", facts.wrong),
+        "right": examples("right", facts.right, facts.best),
+        "wrong": examples("wrong", facts.wrong, facts.best),
     }
 
 
@@ -88,14 +88,14 @@ def inference(facts: Facts) -> Table:
     return Table(say("captions.inference"), head, rows, files, numbers=False)
 
 
-def examples(name: str, items: Sequence[Example]) -> Table:
+def examples(name: str, items: Sequence[Example], best: int) -> Table:
     """Answers of the best checkpoint side by side with the reference."""
     rows = [
         [label("kinds", item.kind), item.problem, shortened(item.answer), item.reference]
         for item in items
     ]
     head = columns("kind", "problem", "answer", "reference")
-    files = (layout.PREDICTIONS["best"],)
+    files = (layout.PREDICTIONS.format(name=best, kind="math"),)
     return Table(say(f"captions.{name}"), head, rows, files, numbers=False)
 
 

@@ -109,15 +109,15 @@ def parse_reference(text: str, kind: str = "unknown") -> Union[Number, str]:
     return _text_of(text) if number is None else number
 
 
-def wilson(correct: int, count: int) -> Tuple[float, float]:
-    """The 95 % interval of a share `correct / count`, both ends from 0 to 1.
+def wilson(correct: int, count: int, z: float = _Z) -> Tuple[float, float]:
+    """The interval of a share `correct / count`, both ends from 0 to 1; 95 % unless `z` differs.
 
     Wilson (1927), JASA 22, 209-212: unlike the normal one it is right near 0 and 1.
     """
     share = correct / count
-    scale = 1 + _Z * _Z / count
-    middle = (share + _Z * _Z / (2 * count)) / scale
-    half = _Z / scale * math.sqrt(share * (1 - share) / count + _Z * _Z / (4 * count * count))
+    scale = 1 + z * z / count
+    middle = (share + z * z / (2 * count)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     # At 0 and 1 the ends are exact; the sum above misses them by a rounding.
     low = 0.0 if correct == 0 else max(0.0, middle - half)
     high = 1.0 if correct == count else min(1.0, middle + half)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint
@@ -59,9 +59,9 @@ def check_inputs(
     _check_packing(native["model"]["arch"]["type"], config, summary.get("pack", False), records)
     remedy = "convert the weights again (make convert)"
     Checkpoint(base).require_shapes(shape.parameters(), config.name, remedy)
-    batch = native["train_dataset"]["batch_size"] * native["parallel_config"]["data_parallel"]
-    steps = summary["rows"] // batch * native["runner_config"]["epochs"]
+    steps = steps_of(native, summary["rows"])
     if steps < checkpoints:
+        batch = native["train_dataset"]["batch_size"] * native["parallel_config"]["data_parallel"]
         raise UserError(
             f"{summary['rows']} rows in batches of {batch} give {steps} steps, "
             f"fewer than the {checkpoints} checkpoints asked for",
@@ -69,6 +69,17 @@ def check_inputs(
             "take more rows, a smaller batch or fewer workers",
         )
     return steps
+
+
+def steps_of(native: Dict[str, Any], rows: int) -> int:
+    """Give the number of steps that a finetune.yaml makes of `rows` rows, over all workers."""
+    batch = native["train_dataset"]["batch_size"] * native["parallel_config"]["data_parallel"]
+    return rows // batch * native["runner_config"]["epochs"]
+
+
+def even_steps(steps: int, checkpoints: int) -> List[int]:
+    """Give the steps after which checkpoints are saved: even intervals, the last step included."""
+    return [steps // checkpoints * k for k in range(1, checkpoints)] + [steps]
 
 
 def labels_per_row(records: Path, length: int) -> int:

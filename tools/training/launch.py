@@ -18,7 +18,7 @@ from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.shape import LlamaShape
 from tools.settings.resolve import read_finetune, read_resolved
 from tools.training import graphs, resume, workers
-from tools.training.inputs import check_inputs, count_parameters, labels_per_row
+from tools.training.inputs import check_inputs, count_parameters, even_steps, labels_per_row
 from tools.training.losses import draw_losses, read_losses
 from tools.training.resume import Start
 from tools.training.workers import ALONE, LOSSES, Hosts, run_workers
@@ -73,7 +73,7 @@ def finetune(
     work = output.with_name(output.name + ".work")
     start = _open(work, native, base, records, checkpoints, go_on)
     _tell(parameters, steps, start, count, hosts)
-    wanted = [steps // checkpoints * k for k in range(1, checkpoints)] + [steps]
+    wanted = even_steps(steps, checkpoints)
     job = _job(native, work, base, records, wanted, start, hosts)
     name = graphs.name_of(native, steps, count, hosts.rank)
     graph = graphs.place(name, work, workers.last_line(work / LOSSES) is not None)

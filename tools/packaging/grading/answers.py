@@ -1,0 +1,257 @@
+"""Answers generated again with the packaged weights, by our own code, prompts and test set."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+from tools.corpus.kinds import CHINESE
+from tools.corpus.render import problem_text
+from tools.corpus.rows import unframed
+from tools.corpus.sample import CAPACITY, draw
+from tools.corpus.solve import canonical, solve
+from tools.files.atomic import write_text
+from tools.files.errors import UserError
+from tools.llama.checkpoint import Checkpoint
+from tools.llama.shape import LlamaShape
+from tools.packaging import layout
+from tools.packaging.grading.figures import frame_of
+from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, failed
+from tools.packaging.grading.sampling import LEVEL, Share, pair_of, weighted
+from tools.packaging.grading.unpack import Package, link
+from tools.packaging.provenance import ROOT
+from tools.records.prompt_files import write_squad_prompts
+from tools.records.prompts import render_prompt
+from tools.scoring.arithmetic import score_math
+from tools.scoring.contest import is_eligible
+from tools.scoring.rows import Reference, read_predictions, read_references
+from tools.scoring.scores import squad_from_predictions
+from tools.scoring.squad import first_line
+from tools.settings.contest import Contest, ReadingScore
+from tools.settings.resolve import read_resolved
+
+EMBEDDED = ROOT / "material" / "embedded" / "reading.json"
+_SQUAD = "squad-dev"
+_LONGEST = 4096
+
+
+class Sources(NamedTuple):
+    """What a grader asks of the model.
+
+    test_set   arithmetic rows of the grader's own; None draws new ones
+    squad      a file in the SQuAD format; None takes the one that the profile names
+    seed       of the draw
+    per_kind   problems of each kind that are drawn, as far as there are so many
+    device     where to decode
+    """
+
+    test_set: Optional[Path] = None
+    squad: Optional[Path] = None
+    seed: int = 1
+    per_kind: int = 20
+    device: str = "CPU"
+
+
+def reading_file(package: Package, sources: Sources) -> Path:
+    """The reading questions; UserError where the profile's are neither given nor fetched."""
+    if sources.squad is not None:
+        return sources.squad
+    profile = read_resolved(package.folder / layout.PROFILE, ["artifacts"])
+    if _SQUAD not in (profile["artifacts"] or []):
+        return EMBEDDED
+    found = sorted(ROOT.glob("material/*/dev-v1.1.json"))
+    if not found:
+        raise UserError(
+            "the questions are those of dev-v1.1.json, which is not at hand",
+            "--squad",
+            "name the file, or fetch it: make fetch PROFILE=llama3-8b",
+        )
+    return found[0]
+
+
+def question_rows(package: Package, source: Path, work: Path) -> Iterator[Row]:
+    """Whether the reading answers are to our questions, in our prompts, with our references."""
+    prompts = _squad_prompts(package, source, work)
+    wanted = {row["id"]: row for row in map(json.loads, prompts.open(encoding="utf-8"))}
+    for name in ("baseline", *package.checkpoints):
+        file = layout.scored_files(name)[1]
+        rows = read_predictions(package.folder / file)
+        yield compare(file, "questions", len(rows), len(wanted))
+        yield count_of(
+            file,
+            "questions, prompts or references that are not ours",
+            (
+                f"{row.id!r:.40}"
+                for row in rows
+                if row.id not in wanted
+                or row.prompt != wanted[row.id]["prompt"]
+                or row.references != tuple(dict.fromkeys(wanted[row.id]["references"]))
+            ),
+        )
+
+
+def again_rows(
+    package: Package,
+    measured: Dict[str, Dict[str, Any]],
+    rules: Contest,
+    sources: Sources,
+    base: Optional[Path],
+    work: Path,
+) -> Iterator[Row]:
+    """Reading and arithmetic of the packaged weights, measured with the weights themselves.
+
+    measured   scores.json's contents, as computed from the packaged answers
+    base       checkpoint of the base model, whose reading is measured then too: the gate's
+    """
+    if package.weights is None:
+        yield failed(layout.WEIGHTS, "answers", "only a link is packaged; give --weights FILE")
+        return
+    settings = _settings(package)
+    prompts = {
+        "squad": _squad_prompts(package, reading_file(package, sources), work),
+        "math": _math_prompts(package, sources, work / "math.jsonl"),
+    }
+    out = work / "answers"
+    from tools.llama.generate import generate
+
+    model = _model(package, package.weights, work / "model")
+    outputs = [out / f"{kind}.jsonl" for kind in prompts]
+    lengths = [settings["max_new_tokens"][kind] for kind in prompts]
+    more = {"min_new_tokens": settings["min_new_tokens"], "device": sources.device}
+    generate([model], [*prompts.values()], outputs, lengths, **more)
+    best = measured[str(package.best)]
+    yield from _reading(layout.scored_files(package.best)[1], package, best, outputs[0])
+    minimum = rules.squad.minimum
+    contest_model = best["parameters"]["total"] == rules.model_parameters
+    found = squad_from_predictions(outputs[0])
+    if base is not None:
+        base_out = out / "base.jsonl"
+        generate(
+            [_model(package, base, work / "base-model")],
+            [prompts["squad"]],
+            [base_out],
+            lengths[:1],
+            **more,
+        )
+        yield from _reading(
+            layout.scored_files("baseline")[1], package, measured["baseline"], base_out
+        )
+        before = squad_from_predictions(base_out)
+    else:
+        before = measured["baseline"]["squad"]
+    if not (contest_model and found["count"] == rules.squad.questions):
+        minimum = rules.squad.share_of(ReadingScore(f1=before["f1"], em=before["em"]))
+    eligible = is_eligible(found["f1"], found["em"], minimum)
+    yield compare(layout.BEST, "eligible, decoded again", best["contest"]["eligible"], eligible)
+    yield from _arithmetic(best["math"], outputs[1], rules, sources)
+
+
+def _reading(file: str, package: Package, claim: Dict[str, Any], output: Path) -> Iterator[Row]:
+    found = squad_from_predictions(output)
+    point = max(ALLOWED["reading"].difference, 100 / found["count"])
+    for key in ("f1", "em"):
+        what = f"SQuAD {key.upper()}, decoded again"
+        yield compare(file, what, claim["squad"][key], found[key], "reading", point)
+    ours = {row.id: first_line(row.prediction) for row in read_predictions(output)}
+    theirs = {row.id: first_line(row.prediction) for row in read_predictions(package.folder / file)}
+    same = sum(ours[key] == theirs.get(key) for key in ours)
+    limit = max(1, math.ceil(ALLOWED["answers"].difference * len(ours)))
+    yield compare(file, "answers that are the same", len(theirs), same, "answers", limit)
+
+
+def _arithmetic(
+    claim: Dict[str, Any], output: Path, rules: Contest, sources: Sources
+) -> Iterator[Row]:
+    """Accuracy by the contest's judge, over all and by kind; above the claim is no fault."""
+    found = score_math(read_predictions(output), rules.arithmetic)
+    claims = {k: Share(v["correct"], v["count"]) for k, v in claim["by_kind"].items()}
+    shares = {k: Share(v["correct"], v["count"]) for k, v in found["by_kind"].items()}
+    named = sources.test_set.name if sources.test_set else f"drawn anew, seed {sources.seed}"
+    group = f"test set ({named})"
+    common = [kind for kind in shares if kind in claims]
+    if not common:
+        yield failed(group, "accuracy", "has no kind of problem that the package was scored on")
+        return
+    pairs = {"accuracy, kinds as in this set": weighted(claims, shares)}
+    pairs.update({f"accuracy, {k}": pair_of(claims[k], shares[k]) for k in common})
+    for what, pair in pairs.items():
+        kind = what.rpartition(" ")[2]
+        sizes = (
+            f"{claims[kind].count} and {shares[kind].count} problems"
+            if kind in shares
+            else f"{sum(claims[k].count for k in common)} and {found['count']} problems"
+        )
+        why = f"{LEVEL} interval of the difference of two shares, {sizes}; more is no fault"
+        difference = pair.measured - pair.claim
+        passed = difference >= -pair.allowed - 1e-12
+        yield Row(group, what, pair.claim, pair.measured, difference, pair.allowed, passed, why)
+
+
+def _settings(package: Package) -> Dict[str, Any]:
+    """How long answers may be, as the package says it measured."""
+    path = package.folder / "configs/evaluation.json"
+    told = read_resolved(path, ["max_new_tokens", "min_new_tokens"])
+    lengths = {}
+    for item in told["max_new_tokens"] if isinstance(told["max_new_tokens"], list) else []:
+        name, _, number = str(item).partition("=")
+        if number.isascii() and number.isdigit() and 0 < int(number[:9]) <= _LONGEST:
+            lengths[name] = int(number)
+    least = told["min_new_tokens"]
+    if not {"squad", "math"} <= lengths.keys() or type(least) is not int or not 0 <= least < 100:
+        what = f"max_new_tokens and min_new_tokens are no lengths up to {_LONGEST}"
+        raise UserError(what, "configs/evaluation.json", "ask the team")
+    return {"max_new_tokens": lengths, "min_new_tokens": least}
+
+
+def _squad_prompts(package: Package, source: Path, work: Path) -> Path:
+    limit = read_resolved(package.folder / "configs/prompts.json", ["limit"])["limit"]
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise UserError(f"limit is {limit!r:.40}", "configs/prompts.json", "ask the team")
+    target = work / "squad.jsonl"
+    write_squad_prompts(source, target, limit)
+    return target
+
+
+def _math_prompts(package: Package, sources: Sources, target: Path) -> Path:
+    frame = frame_of(package)
+    rows = (
+        read_references(sources.test_set)
+        if sources.test_set is not None
+        else _drawn(sources.seed, sources.per_kind)
+    )
+    lines = []
+    for row in rows:
+        prompt = render_prompt(frame, unframed(row.prompt), where=f"test set, {row.id!r:.40}")
+        fields = {"id": row.id, "kind": row.kind, "prompt": prompt, "reference": row.reference}
+        lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
+    write_text(target, "".join(lines))
+    return target
+
+
+def _drawn(seed: int, per_kind: int) -> List[Reference]:
+    counts = {kind: min(per_kind, CAPACITY[kind]) for kind in CHINESE}
+    seen: Counter = Counter()
+    rows = []
+    for problem in draw(counts, seed):
+        seen[problem.kind] += 1
+        key = f"{problem.kind}-{seen[problem.kind]}"
+        answer = canonical(solve(problem))
+        rows.append(Reference(key, problem.kind, problem_text(problem), answer))
+    return rows
+
+
+def _model(package: Package, weights: Path, folder: Path) -> Path:
+    """A model's folder, as the decoder wants it: weights, shape and vocabulary.
+
+    UserError where the weights are not of that shape, by which the decoder takes its memory.
+    """
+    shape = LlamaShape.load(package.folder / layout.MODEL)
+    Checkpoint(weights).require_shapes(shape.parameters(), layout.MODEL, "ask the team")
+    link(weights, folder / "model.ckpt")
+    for path in sorted((package.folder / "weights").glob("*")):
+        if path.name == "model.json" or path.name.startswith("tokenizer."):
+            link(path, folder / path.name)
+    return folder
