@@ -200,6 +200,16 @@ def test_files_of_another_form_fail_and_never_crash(
     assert not verdict.passed
 
 
+def test_a_missing_file_is_named_without_the_graders_folders(claims: Path, tmp_path: Path) -> None:
+    (claims / "data/records.json").unlink()
+    (claims / "data/corpus.json").unlink()
+    verdict = graded(seal(claims), tmp_path)
+    told = [row.why for row in verdict.rows if row.what == "can be measured"]
+    assert any("'data/records.json'" in text for text in told)
+    assert any("corpus/corpus.json: no such file" in text for text in told)
+    assert str(tmp_path) not in json.dumps(verdict.to_dict())
+
+
 @pytest.mark.parametrize("name", ["..", "../x", "a/b", "x\x1b"])
 def test_a_run_whose_name_leads_out(claims: Path, tmp_path: Path, name: str) -> None:
     edit_json(claims / "MANIFEST.json", lambda manifest: manifest.update(run=name))

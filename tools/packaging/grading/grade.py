@@ -197,14 +197,22 @@ class _Grading:
             for row in rows():
                 self.rows.append(row)
         except (UserError, *_UNUSABLE) as error:
-            self.rows.append(failed(group, "can be measured", _told(error)))
+            self.rows.append(failed(group, "can be measured", self._told(error)))
 
     def _value(self, group: str, make: Any) -> Any:
         try:
             return make()
         except (UserError, *_UNUSABLE) as error:
-            self.rows.append(failed(group, "can be measured", _told(error)))
+            self.rows.append(failed(group, "can be measured", self._told(error)))
             return None
+
+    def _told(self, error: BaseException) -> str:
+        """An error in one line, without our folders; one that was not foreseen with its kind."""
+        foreseen = isinstance(error, UserError)
+        text = str(error) if foreseen else f"{type(error).__name__}: {error}"
+        for folder in ("package", "run"):
+            text = text.replace(f"{self.request.output / 'work' / folder}/", "")
+        return text
 
     def verdict(self) -> Verdict:
         archive = self.request.archive
@@ -218,8 +226,3 @@ class _Grading:
             notes=self.notes,
             grader={"commit": commit_of(), "versions": versions(), "machine": machine()},
         )
-
-
-def _told(error: BaseException) -> str:
-    """An error in one line; one that was not foreseen with its kind."""
-    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
