@@ -45,12 +45,12 @@ def main(run: Path, reference: str, material: Path) -> None:
         write_prompts(run, base, folder)
         theirs = [reference, str(SCRIPT)]
         ours = [sys.executable, "-m", "benchmarks.decode_ours"]
+        slow = ["--batch-size", 8, "--max-new-tokens", 4]
+        slow = _measured([*ours, "mindformers", "--model", base, *slow], folder, "even")
         sides: Dict[str, List[Any]] = {"ours": [], "torch": []}
         for _ in range(TURNS):
             sides["ours"].append(_measured([*ours, "speed", "--model", base], folder, "even"))
             sides["torch"].append(_measured([*theirs, "speed", "--gguf", gguf], folder, "even"))
-        slow = ["--batch-size", 8, "--max-new-tokens", 4]
-        slow = _measured([*ours, "mindformers", "--model", base, *slow], folder, "even")
         more = ["--max-new-tokens", NEW_TOKENS, "--batch-size"]
         two = [*more, WHOLE[0], "--batch-size", WHOLE[1]]
         whole = _measured([*ours, "rows", "--model", base, *two], folder, "real")

@@ -83,6 +83,13 @@ def test_every_profile_resolves(run, profile, budget):
     }
 
 
+def test_the_decoder_is_told_the_device(run, tmp_path):
+    for profile, device in (("tiny", "CPU"), ("llama3-8b", "Ascend")):
+        run(profile=profile)
+        evaluation = json.loads((tmp_path / "config" / "evaluation.json").read_text())
+        assert evaluation["device"] == device
+
+
 def set_key(dotted, value):
     def change(tree):
         *above, own = dotted.split(".")
@@ -111,7 +118,6 @@ def put(dotted, value):
     [
         ("about", "another", {"profile.json"}),
         ("cards", 1, {"profile.json", "finetune.yaml"}),
-        ("device", "Ascend", {"profile.json", "evaluation.json"}),
         ("artifacts", ["squad-dev"], {"profile.json"}),
         ("model.tied", True, {"model.json"}),
         ("model.denominator", 7, {"model.json"}),
@@ -201,7 +207,6 @@ def test_a_recipe_may_decide_how_many_rows(run, tmp_path, configs):
         assert section["batch_size"] == 3
     evaluation = json.loads((tmp_path / "config" / "evaluation.json").read_text())
     assert evaluation["max_new_tokens"] == ["squad=8", "math=77"]
-    assert evaluation["device"] == "CPU"
 
 
 def test_what_is_filled_in(run, tmp_path, configs):

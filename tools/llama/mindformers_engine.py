@@ -95,7 +95,7 @@ class MindFormersEngine:
             do_sample=False,
             max_new_tokens=limits.max_new_tokens,
             min_new_tokens=limits.min_new_tokens or None,
-            eos_token_id=limits.eos_id,
+            eos_token_id=[limits.eos_id],
             pad_token_id=pad,
         )
         pairs = zip(results, prompts)
@@ -115,9 +115,10 @@ class MindFormersEngine:
         settings = dict(_ON_CPU if self._device == "CPU" else _ON_CARDS)
         if "block_size" in settings:
             settings["num_blocks"] = self._places * -(-length // _BLOCK) + 1
-        config = LlamaConfig(
-            **shape.to_dict(), batch_size=self._places, seq_length=length, **settings
-        )
+        # MindFormers hides the padding's token from attention, wherever it stands. What is behind
+        # a row hides itself, so that no token need be hidden: EOS may stand inside of a prompt.
+        sizes = {**shape.to_dict(), "pad_token_id": -1}
+        config = LlamaConfig(**sizes, batch_size=self._places, seq_length=length, **settings)
         self._model = LlamaForCausalLM(config)
         self._model.set_train(False)
         if self._device == "CPU":
