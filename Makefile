@@ -212,7 +212,7 @@ grade: $(VENV)  ## a zip against its claims: SUBMISSION=x.zip DEPTH=verify|score
 
 .PHONY: test test-slow lint
 test: .venv/installed-dev  ## unit tests, about two minutes
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --dist loadfile
 test-slow: .venv/installed-dev  ## real training, decoding and whole pipelines
 	$(PYTHON) -m pytest -m slow
 lint: .venv/installed-dev  ## ruff, file checks, configs

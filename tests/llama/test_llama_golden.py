@@ -17,7 +17,7 @@ from tools.llama.shape import LlamaShape
 ROOT = Path(__file__).resolve().parents[2]
 GOLDENS = Path(__file__).parent / "golden"
 GOLDEN = json.loads((GOLDENS / "smollm2-logits.json").read_text())
-# 32 reading prompts and 32 problems, as `make convert` makes them, and up to 40 tokens of each.
+# 24 reading prompts and 40 problems, as `make convert` makes them, and up to 40 tokens of each.
 ANSWERS = json.loads((GOLDENS / "smollm2-greedy.json").read_text())
 # By so much may logits of two programmes differ: a smaller lead over the second choice is a tie.
 TIE = 1e-3
