@@ -8,7 +8,7 @@ import pytest
 
 from tools.llama.lora import LoraConfig
 from tools.llama.shape import LlamaShape
-from tools.training.inputs import count_parameters, labels_per_row
+from tools.training.inputs import count_parameters, count_steps, labels_per_row
 
 SHAPE = LlamaShape(2, 8, 8, 2, 1, 8, 10000.0, 1e-5, 1, 2, 2)
 
@@ -25,6 +25,15 @@ def test_count_parameters(tied, denominator):
         "denominator": denominator or total,
         "by_module": by_module,
     }
+
+
+@pytest.mark.parametrize(
+    "rows, batch, workers, epochs, steps",
+    [(8, 4, 1, 3, 6), (9, 4, 1, 1, 2), (8, 4, 2, 1, 1), (31, 4, 2, 1, 4), (7, 4, 2, 2, 2)],
+)
+def test_count_steps(rows, batch, workers, epochs, steps):
+    """What MindSpore makes of them: test_training_real.py, rows that workers cannot share."""
+    assert count_steps(rows, batch, workers, epochs) == steps
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,19 @@ def test_two_workers_are_one_with_the_same_batch(inputs, tmp_path):
     assert found[1][0][-1] < found[1][0][0] - 1e-3
     for name in found[1][1].names():
         assert np.allclose(found[1][1].read(name), found[2][1].read(name), atol=1e-4)
+
+
+def test_rows_that_workers_cannot_share_evenly(inputs, tmp_path):
+    """31 rows: 16 for each of two workers, one of them twice, in four steps and not three."""
+    odd = shutil.copytree(inputs, tmp_path / "odd")
+    for path in odd.glob("train.mindrecord*"):
+        path.unlink()
+    rows = _ROWS.replace("(32, 25)", "(31, 25)")
+    subprocess.run([sys.executable, "-c", rows], cwd=odd, check=True, capture_output=True)
+    summary = {"rows": 31, "seq_length": LENGTH}
+    (odd / "train.mindrecord.json").write_text(json.dumps(summary))
+    train(command(odd, tmp_path, workers=2, batch=4))
+    assert len(losses(tmp_path / "finetune")) == 4 * EPOCHS
 
 
 def test_a_graph_is_read_back_and_a_damaged_one_is_compiled_anew(inputs, whole, tmp_path):

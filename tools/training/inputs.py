@@ -73,8 +73,17 @@ def check_inputs(
 
 def steps_of(native: Dict[str, Any], rows: int) -> int:
     """Give the number of steps that a finetune.yaml makes of `rows` rows, over all workers."""
-    batch = native["train_dataset"]["batch_size"] * native["parallel_config"]["data_parallel"]
-    return rows // batch * native["runner_config"]["epochs"]
+    batch, epochs = native["train_dataset"]["batch_size"], native["runner_config"]["epochs"]
+    return count_steps(rows, batch, native["parallel_config"]["data_parallel"], epochs)
+
+
+def count_steps(rows: int, batch: int, workers: int, epochs: int) -> int:
+    """Give the number of steps; `batch` is that of a worker.
+
+    MindSpore's sampler gives each worker its share of the rows rounded up, some rows twice; of
+    that share an incomplete last batch is dropped.
+    """
+    return -(-rows // workers) // batch * epochs
 
 
 def even_steps(steps: int, checkpoints: int) -> List[int]:

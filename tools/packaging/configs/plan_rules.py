@@ -10,6 +10,7 @@ from tools.packaging.configs.document import is_count
 from tools.packaging.configs.plans import Plan, Told
 from tools.packaging.configs.rules import MODEL, POSITIONS, contest, parallel_workers
 from tools.settings.resolve import PACKED_ARCH
+from tools.training.inputs import count_steps
 
 Fault = Tuple[Path, int, str]
 PlanRule = Callable[[Plan], Iterator[Fault]]
@@ -125,7 +126,7 @@ def checkpoints(plan: Plan) -> Iterator[Fault]:
     if not all(map(is_count, values)):
         return
     rows, epochs, batch, workers = values
-    wanted, steps = contest().checkpoints, rows // (batch * workers) * epochs
+    wanted, steps = contest().checkpoints, count_steps(rows, batch, workers, epochs)
     if steps < wanted:
         what = f"{rows} rows in batches of {batch} on {workers} cards make {steps} steps"
         told = plan.get("rows")
