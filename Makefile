@@ -156,7 +156,7 @@ $(TOKENIZER): $(C)/tokenizer.json $(M)/tokenizer.model
 	@mkdir -p $(@D) && cp $(M)/tokenizer.model $@.partial && mv $@.partial $@
 endif
 
-# Nothing is made of it: it tells people what the corpus costs in tokens.
+# It tells people what the corpus costs in tokens; the report tells how long that took.
 $(R)/corpus/tokens.json: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER)
 	$(STAGE) convert-describe -- $(PYTHON) -m tools.convert describe --config $< --folder $(@D) --tokenizer $(TOKENIZER)
 
@@ -192,7 +192,7 @@ $(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done $(PROMPTS)
 $(R)/evaluate/best.json: $(R)/evaluate/generated $(R)/baseline/scores.json configs/contest.yaml
 	@$(PYTHON) -m tools.score checkpoints --folder $(@D) --parameters $(R)/finetune/parameters.json --baseline $(R)/baseline/scores.json --steps $(R)/finetune/adapters/steps.json --merged $(R)/merged --output $@
 
-$(R)/report/report.md: $(R)/evaluate/best.json $(R)/baseline/scores.json $(R)/finetune/run.json $(wildcard submission/report.* submission/texts.yaml submission/method.md)
+$(R)/report/report.md: $(R)/evaluate/best.json $(R)/baseline/scores.json $(R)/finetune/run.json $(wildcard submission/report.* submission/texts.yaml submission/method.md) $(R)/corpus/tokens.json
 	$(STAGE) report -- $(PYTHON) -m tools.report --run $(R) --output $(@D)
 
 submission/$(TEAM).zip: $(R)/report/report.md

@@ -155,3 +155,12 @@ def test_a_run_that_cannot_be_written_is_one_line(project: Path) -> None:
     assert done.returncode == 2
     assert "error: runs/blocked: " in done.stderr
     assert blocked.read_text() == "a file stands here"
+
+
+def test_a_report_is_made_after_all_that_it_tells_of(project: Path, run: Path) -> None:
+    """`make all`, then `make submit`: of a report that is older than a stage no package is made."""
+    (run / "corpus" / "tokens.json").unlink()
+    shutil.rmtree(run / "report")
+    for words in (("all",), ("submit", "TEAM=later")):
+        done = make(project, *words)
+        assert done.returncode == 0, done.stderr[-3000:]
