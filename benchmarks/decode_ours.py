@@ -7,11 +7,12 @@ python -m benchmarks.decode_ours rows --model ... --ids rows.json --output rows-
 
 from __future__ import annotations
 
+import functools
 import json
 import resource
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, NamedTuple
 
 import click
 import numpy as np
@@ -46,7 +47,25 @@ def main() -> None:
     pass
 
 
-def _command(function: Any) -> Any:
+class Task(NamedTuple):
+    """What every command is told; prompts are token ids."""
+
+    model: Path
+    shape: LlamaShape
+    prompts: List[np.ndarray]
+    output: Path
+    batches: List[int]
+    max_new_tokens: int
+    times: int
+
+
+def _command(function: Callable[[Task], None]) -> Any:
+    @functools.wraps(function)
+    def read(model: Path, ids: Path, **told: Any) -> None:
+        prompts = [np.array(row) for row in json.loads(ids.read_text())]
+        function(Task(model, LlamaShape.load(model / "model.json"), prompts, **told))
+
+    command: Any = read
     for option in (
         click.option("--model", type=click.Path(path_type=Path, exists=True), required=True),
         click.option("--ids", type=click.Path(path_type=Path, exists=True), required=True),
@@ -55,65 +74,60 @@ def _command(function: Any) -> Any:
         click.option("--max-new-tokens", type=int, default=32),
         click.option("--times", type=int, default=5),
     ):
-        function = option(function)
-    return main.command()(function)
+        command = option(command)
+    return main.command()(command)
 
 
 @_command
-def speed(
-    model: Path, ids: Path, output: Path, batches: List[int], max_new_tokens: int, times: int
-) -> None:
+def speed(task: Task) -> None:
     """Write what `decode_reference.py speed` writes."""
-    shape = LlamaShape.load(model / "model.json")
-    prompts = [np.array(row) for row in json.loads(ids.read_text())]
     result: Dict[int, Any] = {}
-    for batch in batches:
-        decoder = ClockedDecoder(shape, batch)
-        decoder.load(Checkpoint(model / "model.ckpt"))
+    for batch in task.batches:
+        decoder = ClockedDecoder(task.shape, batch)
+        decoder.load(Checkpoint(task.model / "model.ckpt"))
         prefill, steps = [], []
-        for turn in range(times + 1):
+        for turn in range(task.times + 1):
             decoder.times, began = [], time.monotonic()
             decode_greedily(
-                decoder, prompts[:batch], Limits(max_new_tokens, 0, NOBODY), lambda *_: None
+                decoder,
+                task.prompts[:batch],
+                Limits(task.max_new_tokens, 0, NOBODY),
+                lambda *_: None,
             )
             if turn:  # the first compiles
                 prefill.append(decoder.times[0] - began)
                 steps += np.diff(decoder.times).tolist()
         result[batch] = {"prefill": prefill, "steps": steps}
-    write_json(output, {"batches": result, "peak": _peak()})
+    write_json(task.output, {"batches": result, "peak": _peak()})
 
 
 @_command
-def mindformers(
-    model: Path, ids: Path, output: Path, batches: List[int], max_new_tokens: int, times: int
-) -> None:
+def mindformers(task: Task) -> None:
     """MindFormers' generate without a cache, 256 positions: seconds a step."""
-    shape = LlamaShape.load(model / "model.json")
-    prompts = [np.array(row) for row in json.loads(ids.read_text())]
-    (batch,) = batches
+    (batch,) = task.batches
     engine = MindFormersEngine("CPU", batch, length=256)
     steps = []
-    for turn in range(times + 1):
+    for turn in range(task.times + 1):
         began = time.monotonic()
         engine.decode(
-            model, shape, prompts[:batch], Limits(max_new_tokens, 0, NOBODY), lambda *_: None
+            task.model,
+            task.shape,
+            task.prompts[:batch],
+            Limits(task.max_new_tokens, 0, NOBODY),
+            lambda *_: None,
         )
         if turn:
-            steps.append((time.monotonic() - began) / max_new_tokens)
-    write_json(output, {"batches": {batch: {"steps": steps}}, "peak": _peak()})
+            steps.append((time.monotonic() - began) / task.max_new_tokens)
+    write_json(task.output, {"batches": {batch: {"steps": steps}}, "peak": _peak()})
 
 
 @_command
-def rows(
-    model: Path, ids: Path, output: Path, batches: List[int], max_new_tokens: int, times: int
-) -> None:
+def rows(task: Task) -> None:
     """Write {batch: {"tokens": [ids], "seconds"}}: whole answers, compiled before."""
-    shape = LlamaShape.load(model / "model.json")
-    prompts = [np.array(row) for row in json.loads(ids.read_text())]
     result: Dict[int, Any] = {}
-    for batch in batches:
+    for batch in task.batches:
         engine = CachedEngine(batch)
-        limits = Limits(max_new_tokens, 0, shape.eos_token_id)
+        limits = Limits(task.max_new_tokens, 0, task.shape.eos_token_id)
         for _ in range(2):
             found: Dict[int, List[int]] = {}
 
@@ -121,10 +135,10 @@ def rows(
                 into[index] = tokens
 
             began = time.monotonic()
-            engine.decode(model, shape, prompts, limits, keep)
+            engine.decode(task.model, task.shape, task.prompts, limits, keep)
             seconds = time.monotonic() - began
-        result[batch] = {"tokens": [found[i] for i in range(len(prompts))], "seconds": seconds}
-    write_json(output, result)
+        result[batch] = {"tokens": [found[i] for i in range(len(task.prompts))], "seconds": seconds}
+    write_json(task.output, result)
 
 
 def _peak() -> float:

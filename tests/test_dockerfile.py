@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple
 
 import pytest
+from checkout import ROOT, copy_checkout
 
-ROOT = Path(__file__).resolve().parents[1]
 # Debian's folders; no virtual environment, and nothing of this user's.
 CLEAN_PATH = "/usr/bin:/bin"
 
@@ -114,16 +114,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
     if python.stdout.strip() != "(3, 11)" or not shutil.which("make", path=CLEAN_PATH):
         pytest.skip("this machine has no Python 3.11 with venv and no make of its own")
     folder, home = tmp_path_factory.mktemp("image") / "contest", tmp_path_factory.mktemp("home")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    copy_checkout(folder)
     for step in steps():
         if step.word == "RUN":
             done = run(folder, home, step.text)

@@ -24,7 +24,9 @@ def test_refused(tmp_path, source, output):
 
 @pytest.mark.parametrize("output", ["out", "in/other", "file"])
 def test_allowed(tmp_path, source, output):
-    keep_apart(tmp_path / output, source, mark="mark")
+    before = sorted(tmp_path.rglob("*"))
+    assert keep_apart(tmp_path / output, source, mark="mark") is None
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_folder_of_somebody_else_s(tmp_path, source):

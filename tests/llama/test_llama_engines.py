@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tools.files.errors import UserError
+from tools.generate import main
 from tools.llama.checkpoint import write_checkpoint
-from tools.llama.engines import CachedEngine, open_engine
+from tools.llama.engines import ENGINES, CachedEngine, open_engine
 from tools.llama.greedy import Limits
 from tools.llama.mindformers_engine import MindFormersEngine, ended, padding_of
 from tools.llama.shape import LlamaShape
@@ -24,6 +25,8 @@ def test_the_device_chooses_and_the_user_may() -> None:
     assert isinstance(open_engine(None, "CPU", 4), CachedEngine)
     assert isinstance(open_engine("mindformers", "CPU", 4), MindFormersEngine)
     assert isinstance(open_engine(None, "Ascend", 4), MindFormersEngine)
+    (option,) = (option for option in main.params if option.name == "engine")
+    assert tuple(option.type.choices) == ENGINES == (CachedEngine.name, MindFormersEngine.name)
     with pytest.raises(UserError, match="CPU alone"):
         open_engine("cached", "Ascend", 4)
 

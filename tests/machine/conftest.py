@@ -30,6 +30,19 @@ PAGE = "https://pypi.org/simple/mindspore/"
 
 
 @pytest.fixture
+def program(tmp_path):
+    """An executable that is the shell lines given."""
+
+    def make(lines: str) -> str:
+        path = tmp_path / "program"
+        path.write_text(f"#!/bin/sh\n{lines}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
 def needs() -> Needs:
     """What a profile on the CPU asks for."""
     return Needs(

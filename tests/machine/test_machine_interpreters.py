@@ -17,19 +17,6 @@ from tools.machine.interpreters import (
 )
 
 
-@pytest.fixture
-def program(tmp_path):
-    """An executable that is the shell lines given."""
-
-    def make(lines: str) -> str:
-        path = tmp_path / "program"
-        path.write_text(f"#!/bin/sh\n{lines}\n")
-        path.chmod(0o755)
-        return str(path)
-
-    return make
-
-
 def test_this_interpreter():
     found = ask_interpreter(sys.executable, ("ssl", "no_such_module"))
     assert found.version == sys.version_info[:3] and found.missing == ("no_such_module",)

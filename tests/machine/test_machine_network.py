@@ -26,16 +26,10 @@ from tools.machine.network import (
 
 
 @pytest.fixture
-def pip(tmp_path):
+def pip(program):
     """A Python whose `-m pip config list` prints the lines given."""
-
-    def make(lines: str) -> str:
-        path = tmp_path / "python"
-        path.write_text(f"#!/bin/sh\ntest \"$*\" = '-m pip config list' && cat <<'E'\n{lines}\nE\n")
-        path.chmod(0o755)
-        return str(path)
-
-    return make
+    test = "test \"$*\" = '-m pip config list'"
+    return lambda lines: program(f"{test} && cat <<'E'\n{lines}\nE")
 
 
 def test_the_strongest_setting_counts(pip):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from checkout import ROOT, copy_checkout
+
 MAKE = ["make", "PROFILE=tiny", f"PYTHON_SYSTEM={sys.executable}"]
 
 
@@ -19,16 +19,7 @@ def make(folder: Path, *words: str, timeout: int = 900) -> subprocess.CompletedP
 
 
 def checkout(target: Path) -> Path:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+    copy_checkout(target)
     own = ROOT / ".venv"
     (target / ".venv").symlink_to(own if own.is_dir() else sys.prefix)
     # Copies are younger than the environment, which is nonetheless theirs.

@@ -1,13 +1,10 @@
-"""What answers prompts: our own decoder on the CPU, MindFormers' generate on cards.
-
-An engine has one method, `decode`, its `name`, and `versions`, what its results depend on.
-"""
+"""What answers prompts: our own decoder on the CPU, MindFormers' generate on cards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Protocol
 
 import numpy as np
 
@@ -21,7 +18,28 @@ CACHED, MINDFORMERS = "cached", "mindformers"
 ENGINES = (CACHED, MINDFORMERS)
 
 
-def open_engine(name: Optional[str], device: str, places: int) -> Any:
+class Engine(Protocol):
+    """name, and versions: the packages that its results depend on."""
+
+    name: str
+    versions: tuple[str, ...]
+
+    def decode(
+        self,
+        folder: Path,
+        shape: LlamaShape,
+        prompts: Sequence[np.ndarray],
+        limits: Limits,
+        done: Done,
+    ) -> None:
+        """Answer token ids `prompts` by FOLDER/model.ckpt; `done(index, tokens, reason)` each.
+
+        reason  "eos", "stop" or "length".
+        Raises UserError unless the checkpoint has every parameter of the shape.
+        """
+
+
+def open_engine(name: Optional[str], device: str, places: int) -> Engine:
     """The engine called `name`, or the device's own where that is None.
 
     places  rows that are decoded at once.
@@ -57,10 +75,7 @@ class CachedEngine:
         limits: Limits,
         done: Done,
     ) -> None:
-        """Answer token ids `prompts` by FOLDER/model.ckpt; `done(index, tokens, reason)` each.
-
-        reason  "eos", "stop" or "length".
-        """
+        """As Engine's; answers come as they end, in no order."""
         from tools.llama.decoder import Decoder
 
         if self._decoder is None or self._decoder.shape != shape:

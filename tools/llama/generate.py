@@ -13,7 +13,7 @@ import numpy as np
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.progress import progress
-from tools.llama.engines import open_engine
+from tools.llama.engines import Engine, open_engine
 from tools.llama.greedy import Limits
 from tools.llama.predictions import PromptRow, Unfinished, fingerprint, is_done, read_prompts
 from tools.llama.shape import LlamaShape
@@ -87,7 +87,7 @@ class _Task:
         self.folder, self.prompts, self.output = folder, prompts, output
         self.settings, self.max_length = settings, max_length
 
-    def run(self, engine: Any, fingerprints: _Fingerprints) -> dict[str, Any]:
+    def run(self, engine: Engine, fingerprints: _Fingerprints) -> dict[str, Any]:
         header = {
             "prompts": fingerprints.of(self.prompts),
             "model": fingerprints.of(self.folder / "model.ckpt"),
@@ -155,7 +155,7 @@ class _Task:
 
     def _decode(
         self,
-        engine: Any,
+        engine: Engine,
         shape: LlamaShape,
         tokenizer: Any,
         ids: list[np.ndarray],

@@ -10,11 +10,12 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 from tools.llama.checkpoint import Checkpoint
+from tools.llama.engines import Done
 from tools.llama.greedy import Limits, capacity_of
 from tools.llama.shape import LlamaShape
 
@@ -65,13 +66,10 @@ class MindFormersEngine:
         shape: LlamaShape,
         prompts: Sequence[np.ndarray],
         limits: Limits,
-        done: Callable[[int, list[int], str], object],
+        done: Done,
     ) -> None:
-        """Answer token ids `prompts` by FOLDER/model.ckpt; `done(index, tokens, reason)` each.
-
-        Batches of prompts of nearly equal lengths; their answers come when the last is whole.
-        Raises UserError unless the checkpoint has every parameter of the shape.
-        """
+        """As engines.Engine's, in batches of prompts of nearly equal lengths; the answers of a
+        batch come when the last of them is whole."""
         longest = max(len(prompt) for prompt in prompts) + limits.max_new_tokens
         self._build(shape, max(self._length, capacity_of(longest)))
         self._load(folder, shape)

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from tools.files.atomic import write_json, write_text
 from tools.packaging.grading.rows import Row
 from tools.packaging.provenance import ROOT
+from tools.packaging.template import fill
 from tools.scoring.tables import table
 
 TEMPLATE = ROOT / "submission" / "verdict.html.j2"
@@ -54,18 +55,17 @@ def write_verdict(verdict: Verdict, folder: Path) -> None:
 
 def render(verdict: Verdict, template: Path = TEMPLATE) -> str:
     """The page; all that comes from the package is escaped."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["shown"] = shown
     groups: Dict[str, List[Row]] = {}
     for row in verdict.rows:
         groups.setdefault(row.group, []).append(row)
-    return environment.from_string(template.read_text("utf-8")).render(
-        verdict=verdict, groups=groups, headline=headline(verdict), longest=8 * _LONGEST_CELL
-    )
+    values = {
+        "verdict": verdict,
+        "groups": groups,
+        "headline": headline(verdict),
+        "longest": 8 * _LONGEST_CELL,
+        "shown": shown,
+    }
+    return fill(template, values, autoescape=True, finalize=lambda value: value)
 
 
 def describe(verdict: Verdict) -> str:
