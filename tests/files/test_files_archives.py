@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import zipfile
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools.files.archives import extract_member
+from tools.files.archives import extract_member, member_name
 from tools.files.errors import UserError
-from tools.files.hashing import content_of
+from tools.files.hashing import WrongContent, content_of
 
 TEXT = b"the quick brown fox " * 500
 
@@ -38,6 +39,38 @@ def test_member_is_found_by_the_end_of_its_path(tmp_path):
     path = archive(tmp_path / "a.zip", {"squad/dev.json": TEXT, "squad/not-dev.json": b""})
     extract_member(path, "dev.json", tmp_path / "dev.json", limit=10**6)
     assert (tmp_path / "dev.json").read_bytes() == TEXT
+
+
+@pytest.mark.parametrize(
+    "pattern, name",
+    [
+        ("*.mindrecord", "a.mindrecord"),
+        ("*.mindrecord.db", "a.mindrecord.db"),
+        ("x/y.txt", "y.txt"),
+    ],
+)
+def test_members_by_the_end_of_their_names(tmp_path, pattern, name):
+    """Hidden copies, as some systems pack them along, count for nothing."""
+    members = ["in/a.mindrecord", "in/a.mindrecord.db", "x/y.txt", "__MACOSX/in/._a.mindrecord"]
+    path = archive(tmp_path / "a.zip", {member: member.encode() for member in members})
+    assert member_name(path, pattern) == name
+    extract_member(path, pattern, tmp_path / name, limit=100)
+    assert (tmp_path / name).read_bytes().decode().endswith(name)
+
+
+@pytest.mark.parametrize("pattern, count", [("*.txt", "2 members"), ("*.json", "no member")])
+def test_ends_that_are_not_one_member(tmp_path, pattern, count):
+    path = archive(tmp_path / "a.zip", {"a.txt": b"", "b.txt": b""})
+    with pytest.raises(WrongContent, match=count):
+        member_name(path, pattern)
+    assert count in refusal(path, pattern)
+
+
+def test_room_is_asked_for_before_it_is_unpacked(tmp_path, monkeypatch):
+    path = archive(tmp_path / "a.zip", {"x": TEXT})
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=len(TEXT) - 1))
+    assert "1 B too little" in refusal(path, "x")
 
 
 def refusal(path: Path, member: str, limit: int = 10**6, **known) -> str:

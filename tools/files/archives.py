@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import stat
 import struct
@@ -11,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Callable, Optional, Union
 
-from tools.files.errors import UserError
-from tools.files.hashing import CHUNK, Content, store
+from tools.files.hashing import CHUNK, Content, WrongContent, store
+from tools.files.space import require_space
 
 # What zipfile raises on damaged input; ValueError and its kin come from nonsense in headers.
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
@@ -31,40 +32,62 @@ def extract_member(
 ) -> Content:
     """Write one member of a zip archive to `target`, checked for `size` and `sha256` first.
 
-    member  its path in the archive, or the end of it (`dev.json` finds `squad/dev.json`) if
-            only one member ends so.
+    member  its path in the archive, as `member_name` gives it.
     limit   the most bytes that may come out, whatever the archive's own headers say.
     Where the content lands is the caller's choice alone; even so a name that would leave its
-    folder, a link, a folder, an encrypted member and an ambiguous name are refused (UserError).
+    folder, a link, a folder, an encrypted member and an ambiguous name are refused (WrongContent).
     """
     where = f"{archive}: {member}"
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    with _opened(archive, where) as opened:
+        info = _find(opened, archive, member)
+        _refuse(info, where, limit)
+        require_space(Path(target).parent, info.file_size)
+        return store(
+            _chunks(opened, info, where, limit),
+            target,
+            size,
+            sha256,
+            where=where,
+            remedy=_REMEDY,
+            on_bytes=on_bytes,
+        )
+
+
+def member_name(archive: Union[str, Path], pattern: str) -> str:
+    """The last part of the path of the one member that `pattern` finds.
+
+    pattern   a path in the archive, or the end of one (`dev.json` finds `squad/dev.json`), or
+              `*.json` for whatever name ends so. None, or several, are refused (WrongContent).
+    """
+    with _opened(archive, f"{archive}: {pattern}") as opened:
+        return PurePosixPath(_find(opened, archive, pattern).filename).name
+
+
+@contextlib.contextmanager
+def _opened(archive: Union[str, Path], where: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(archive) as opened:
-            info = _find(opened, archive, member)
-            _refuse(info, where, limit)
-            return store(
-                _chunks(opened, info, where, limit),
-                target,
-                size,
-                sha256,
-                where=where,
-                remedy=_REMEDY,
-                on_bytes=on_bytes,
-            )
+            yield opened
     except (*_BROKEN, OSError) as error:
         # A header may point before the file's beginning; other OSErrors are the disk's.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
-        raise UserError(f"damaged archive ({error})", where, _REMEDY) from error
+        raise WrongContent(f"damaged archive ({error})", where, _REMEDY) from error
 
 
 def _find(opened: zipfile.ZipFile, archive: Union[str, Path], member: str) -> zipfile.ZipInfo:
     infos = opened.infolist()
-    found = [info for info in infos if info.filename == member]
-    found = found or [info for info in infos if info.filename.endswith(f"/{member}")]
+    if member.startswith("*"):
+        # Not the hidden copies of names that some systems pack along (`__MACOSX/._dev.json`).
+        names = [(PurePosixPath(info.filename).name, info) for info in infos]
+        found = [i for name, i in names if name.endswith(member[1:]) and not name.startswith(".")]
+    else:
+        found = [info for info in infos if info.filename == member]
+        found = found or [info for info in infos if info.filename.endswith(f"/{member}")]
     if len(found) != 1:
         count = f"holds {len(found)} members" if found else "holds no member"
-        raise UserError(f"{count} named {member!r}", archive, _REMEDY)
+        raise WrongContent(f"{count} named {member!r}", archive, _REMEDY)
     return found[0]
 
 
@@ -83,7 +106,7 @@ def _refuse(info: zipfile.ZipInfo, where: str, limit: int) -> None:
         fault = _too_large(limit)
     else:
         return
-    raise UserError(fault, where, _REMEDY)
+    raise WrongContent(fault, where, _REMEDY)
 
 
 def _too_large(limit: int) -> str:
@@ -99,5 +122,5 @@ def _chunks(
             count += len(chunk)
             # The header's size was checked already, but a header can lie.
             if count > limit:
-                raise UserError(_too_large(limit), where, _REMEDY)
+                raise WrongContent(_too_large(limit), where, _REMEDY)
             yield chunk
