@@ -1,8 +1,8 @@
 """Half a download: NAME.part, and beside it NAME.part.json, which says what of it is missing.
 
-The record is renewed a few times a second, each time after the bytes that it counts as arrived
-have reached the disk. So a process may be killed, or the power fail, at any moment: what the
-record calls arrived is there, and at most a second's traffic is fetched again.
+The record is renewed from time to time, each time after the bytes that it counts as arrived have
+reached the disk. So a process may be killed, or the power fail, at any moment: what the record
+calls arrived is there, and what came after it is fetched again.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Tuple, Union
 
 from tools.files.web import without_password
-
-_SAVE_EVERY = 0.25  # seconds
-# Saving waits for the disk: on a slow one at most a fifth of the time is spent on it.
-_PATIENCE = 4
 
 
 class Stopped(Exception):
@@ -64,7 +59,6 @@ class Partial:
         self.spans = [Span(0, None)]
         self._lock = threading.RLock()
         self._saving = threading.Lock()
-        self._due = 0.0
         self._beginnings = 0
         self._handle: Optional[int] = None
         if not self._read(anyhow):
@@ -195,8 +189,6 @@ class Partial:
             goes_on = span.left > 0
             if not goes_on:
                 self._remove(span)
-        if time.monotonic() >= self._due:
-            self.save()
         return goes_on
 
     def finish(self, span: Span) -> None:
@@ -218,7 +210,6 @@ class Partial:
         if not self._saving.acquire(blocking=wait):
             return
         try:
-            began = time.monotonic()
             with self._lock:
                 if self._handle is None or self.total is None:
                     return
@@ -236,8 +227,6 @@ class Partial:
                 if beginning == self._beginnings:  # else these are another version's
                     self._scratch.write_text(text, encoding="utf-8")
                     self._scratch.replace(self.record)
-            now = time.monotonic()
-            self._due = now + max(_SAVE_EVERY, _PATIENCE * (now - began))
         finally:
             self._saving.release()
 

@@ -27,6 +27,9 @@ ALTERED = "fetch it from another place: MIRROR=URL or MIRROR=FOLDER"
 _PIECE = 1 << 18  # bytes read at a time
 # A line that brings less than that over a whole timeout is as good as dead.
 _SLOWEST = 1000  # bytes a second
+_SAVE_EVERY = 0.25  # seconds
+# Saving waits for the disk: a slow one is kept busy with it a fifth of the time at most.
+_REST = 4
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ class Transfer:
 
     def run(self) -> None:
         """Fetch what is missing. After a fault, what has arrived stays for the next run."""
-        changes = 0
+        changes, ended = 0, threading.Event()
+        # A thread of its own, so that no connection waits for the disk.
+        threading.Thread(target=self._keep_record, args=(ended,), daemon=True).start()
         try:
             while not self._partial.whole:
                 gave_up = None
@@ -105,6 +110,7 @@ class Transfer:
                     raise gave_up
         finally:
             self._stop.set()
+            ended.set()
             if self._partial.arrived or self._partial.whole:
                 self._partial.save(wait=True)
                 self._partial.close()
@@ -137,6 +143,16 @@ class Transfer:
             )
         for helper in self._helpers:
             helper.start()
+
+    def _keep_record(self, ended: threading.Event) -> None:
+        took = 0.0
+        while not ended.wait(max(_SAVE_EVERY, _REST * took)):
+            began = time.monotonic()
+            try:
+                self._partial.save()
+            except OSError as fault:  # a full disk
+                self._fail(fault)
+            took = time.monotonic() - began
 
     def _help(self, stop: threading.Event) -> None:
         try:
