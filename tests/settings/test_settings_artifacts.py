@@ -101,6 +101,7 @@ def test_urls_stand_under_the_base(configs):
         ("base_url: https:", "base_url: ftp:", ":1: base_url"),
         ("file: two.gguf", 'file: "*.gguf"', "a file whose name the archive gives"),
         ("file: two.gguf", 'file: "*"', ":11: artifacts.two.file"),
+        ("    url: one.bin", "    folder: one\n    url: one.bin", "only a zip of its own"),
         ("    url: one.bin", "    also: [three]\n    url: one.bin", "also names three"),
         ("    url: one.bin", "    elsewhere: [/x]\n    url: one.bin", "artifacts.one.elsewhere"),
         ("    url: one.bin", "    url: [one.bin", "not valid YAML"),

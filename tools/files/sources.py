@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-from tools.files.archives import extract_member, member_name
+from tools.files.archives import extract_all, extract_member, member_name
 from tools.files.artifact import Artifact
 from tools.files.download import download
 from tools.files.errors import UserError
@@ -23,6 +23,7 @@ from tools.files.web import Unavailable, content_length, is_url, join_url, witho
 ARCHIVES = ".archives"
 # What comes out of an archive whose member's size is not known beforehand.
 _MEMBER_LIMIT = 32 * 10**9
+_FOLDER_LIMIT = 4 * 10**9
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 URL, FOLDER, PACKAGE = "url", "folder", "package"
@@ -181,6 +182,12 @@ def _unpack(item: Artifact, archive: Path, output: Path, source: str) -> Landed:
             on_bytes=bar.advance,
         )
     return Landed(name, content, source)
+
+
+def unpack_all(item: Artifact, found: Landed, output: Path, fresh: bool) -> None:
+    """Unpack a zip into the folder of its own that it asks for, if it is new or that is gone."""
+    if item.folder and (fresh or not (output / item.folder).is_dir()):
+        extract_all(output / found.file, output / item.folder, limit=_FOLDER_LIMIT)
 
 
 # --- Disk space ----------------------------------------------------------------------------------

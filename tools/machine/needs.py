@@ -98,5 +98,6 @@ def _artifact(name: str, entry: Dict[str, Any], bases: List[str]) -> Artifact:
         package=entry.get("package"),
         archive=Archive(**archive) if archive else None,
         member=entry.get("member"),
+        folder=entry.get("folder"),
         elsewhere=tuple(entry.get("elsewhere") or ()),
     )

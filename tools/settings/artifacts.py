@@ -51,6 +51,7 @@ class ArtifactEntry(Settings):
     archive: Optional[ArchiveEntry] = None
     member: Optional[str] = Field(default=None, min_length=1)
     elsewhere: Tuple[Annotated[str, Field(pattern=_URL)], ...] = ()
+    folder: Optional[str] = Field(default=None, pattern=_FILE)
     also: Tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -61,6 +62,8 @@ class ArtifactEntry(Settings):
             raise ValueError("archive and member go together")
         if self.package and not self.archive:
             raise ValueError("a package needs archive and member")
+        if self.folder and (self.archive or not self.file.endswith(".zip")):
+            raise ValueError("only a zip of its own is unpacked to a folder")
         if self.file.startswith("*") and self.file != self.member:
             raise ValueError("a file whose name the archive gives is its member too")
         return self
@@ -79,7 +82,8 @@ class ArtifactsFile(Settings):
 
     @model_validator(mode="after")
     def names_and_urls_fit(self) -> ArtifactsFile:
-        files = [entry.file for entry in self.artifacts.values()]
+        entries = self.artifacts.values()
+        files = [name for entry in entries for name in (entry.file, entry.folder) if name]
         twice = sorted({name for name in files if files.count(name) > 1})
         if twice:
             raise ValueError(f"two artefacts would be written to {', '.join(twice)}")
