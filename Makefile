@@ -133,9 +133,12 @@ has_artefact    = $(shell grep -qs '^artifacts:.*[[ ]$(1)[],]' configs/$(PROFILE
 TRAIN_JSON     := $(if $(call has_artefact,contest-train),$(M)/train.json)
 READING        := $(if $(call has_artefact,squad-dev),$(M)/dev-v1.1.json,material/embedded/reading.json)
 
-$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml)
+# Of what was fetched, what is gone: deleted by hand, it is fetched again.
+GONE := $(filter-out $(notdir $(wildcard $(M)/*)),$(shell sed -n 's/^ *"file": "\(.*\)",$$/\1/p' $(M)/fetched.json 2>/dev/null))
+.PHONY: gone
+$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml artifacts.lock) $(if $(GONE),gone)
 	$(STAGE) fetch -- $(PYTHON) -m tools.fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)'
-# Right files keep their time, so that a fetch that changed nothing remakes nothing.
+# Right files keep their time, even if fetched again: what did not change remakes nothing.
 $(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(READING) $(M)/tokenizer.model)): | $(M)/fetched.json ;
 
 $(R)/base/model.ckpt: $(C)/model.json $(ARTEFACT)
