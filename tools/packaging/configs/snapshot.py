@@ -17,6 +17,7 @@ from tools.files.errors import UserError
 from tools.packaging.configs import sections
 from tools.packaging.configs.signatures import ANY, OTHERS, Key, chains, constructor_keys, merge
 from tools.packaging.configs.sources import definition, tree
+from tools.packaging.configs.used import take_used
 
 # The parts of MindFormers' registry that a section's `type` can name.
 KINDS = (
@@ -41,8 +42,10 @@ Keys = Dict[str, Key]
 def take_snapshot(source: Optional[Path] = None) -> Dict[str, Any]:
     """Read the installed MindFormers, or the one in the folder `source`, as the contest's is one.
 
-    Gives {"mindformers", "mindspore", "run_modes", "sections", "types"}, the first two versions.
+    Gives {"mindformers", "mindspore", "run_modes", "used", "sections", "types"}, the first two
+    versions.
 
+    used       what of it our code stands on (used.py).
     sections   by name ("" is the file itself): the keys that its template declares, and those
                that MindFormers' code reads there.
     types      by kind, then by the name that `type` gives: where the class is, and its keys.
@@ -68,6 +71,7 @@ def take_snapshot(source: Optional[Path] = None) -> Dict[str, Any]:
         "mindformers": mindformers.__version__,
         "mindspore": mindspore.__version__,
         "run_modes": modes,
+        "used": take_used(),
         "sections": {name: _as_json(keys) for name, keys in sorted(read_sections(read).items())},
         "types": {
             kind: {name: [path, _as_json(keys)] for name, (path, keys) in sorted(classes.items())}
@@ -88,6 +92,7 @@ def snapshot_text(snapshot: Dict[str, Any]) -> str:
     lines = ["{"]
     for name in ("mindformers", "mindspore", "run_modes"):
         lines.append(f" {json.dumps(name)}: {json.dumps(snapshot[name])},")
+    lines += [' "used": {', _rows(snapshot["used"], 2), " },"]
     lines += [' "sections": {', _rows(snapshot["sections"], 2), " },", ' "types": {']
     kinds = [
         f"  {json.dumps(kind)}: {{\n{_rows(classes, 3)}\n  }}"
