@@ -21,7 +21,7 @@ def measured() -> Measured:
 def loads() -> SimpleNamespace:
     """alone: 8B on one card, 4 rows of 512, recomputed; split: the baseline's way; cpu: SmolLM2."""
     card: Load = profile_load("llama3-8b")
-    alone = replace(card, batch=4, length=512, recompute=FULL)
+    alone = replace(card, batch=4, length=512, recompute=FULL, most_memory=None)
     split = replace(
         alone, cards=4, model_parallel=4, batch=64, length=256, slice_inputs=True, whole_vocab=True
     )

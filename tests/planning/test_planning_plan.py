@@ -25,7 +25,7 @@ def plan(profile="llama3-8b", budget="full", **more):
 
 @pytest.fixture(scope="module")
 def baseline():
-    found, refused = plan(cards=4, hbm=32, accuracy=0.64, changes=BASELINE)
+    found, refused = plan(cards=4, hbm=32, reserve=6, accuracy=0.64, changes=BASELINE)
     assert refused is None
     return found
 

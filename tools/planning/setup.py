@@ -80,7 +80,7 @@ def read_setup(
     settings = read_profile(profile_folder(profile, configs) / "profile.yaml")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        resolve(folder, profile, budget, recipe, 1, cards, configs)
+        resolve(folder, profile, budget, recipe, seed=1, cards=cards, configs=configs)
         native = read_finetune(folder / "finetune.yaml")
         found = {
             name: read_resolved(folder / f"{name}.json", [])
