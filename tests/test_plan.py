@@ -50,6 +50,15 @@ def test_json(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
+def test_a_dry_run_is_shown_with_the_plan() -> None:
+    done = run("--profile", "tiny", "--dry-run", "build", "--json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["dry_run"]["trained"] == found["parameters"]["trained"] == 7168
+    assert found["dry_run"]["compile_seconds"] is None
+
+
 @pytest.mark.parametrize(
     "words, text",
     [

@@ -12,7 +12,7 @@ from tools.cli import Accuracy, Command
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _EPILOG = """
-Examples:
+Example:
 
   python -m tools.plan --profile llama3-8b --budget full --cards 4 --hbm 32 --accuracy 64%
 
