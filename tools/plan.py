@@ -25,9 +25,17 @@ Example:
 
 
 @click.command(cls=Command, epilog=_EPILOG)
-@click.option("--profile", metavar="NAME", default="smollm2-135m", show_default=True)
-@click.option("--budget", metavar="NAME", default="quick", show_default=True)
-@click.option("--recipe", metavar="NAME", default="plain", show_default=True)
+@click.option(
+    "--profile",
+    metavar="NAME",
+    default="smollm2-135m",
+    show_default=True,
+    help="For configs/NAME/profile.yaml.",
+)
+@click.option("--budget", metavar="NAME", default="quick", show_default=True, help="quick or full.")
+@click.option(
+    "--recipe", metavar="NAME", default="plain", show_default=True, help="configs/recipes/NAME.yaml"
+)
 @click.option("--cards", type=click.IntRange(1), help="Workers  [default: the profile's]")
 @click.option(
     "--hbm",
@@ -52,7 +60,11 @@ Example:
 @click.option("--batch", type=click.IntRange(1), help="Rows of a step, of a share of the data.")
 @click.option("--length", type=click.IntRange(16), help="seq_length.")
 @click.option("--rank", type=click.IntRange(1, 1 << 16), help="lora_rank; alpha keeps its ratio.")
-@click.option("--recompute", type=click.Choice(["none", "selective", "full"]))
+@click.option(
+    "--recompute",
+    type=click.Choice(["none", "selective", "full"]),
+    help="What the backward pass computes anew.",
+)
 @click.option("--model-parallel", type=click.IntRange(1), help="Cards that share a model.")
 @click.option(
     "--dry-run",
