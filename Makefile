@@ -25,6 +25,9 @@ WEIGHTS_URL ?=
 SUBMISSION ?=
 DEPTH      ?= verify
 GRADE      ?=
+# Of a plan: GiB of a card, the accuracy that one hopes for, and what else `tools.plan` is to be told.
+ACCURACY ?=
+PLAN     ?=
 
 SHELL         := /bin/bash
 .SHELLFLAGS   := -eu -o pipefail -c
@@ -48,7 +51,7 @@ PIPELINE := fetch convert baseline finetune merge evaluate report all submit
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR WEIGHTS_URL SUBMISSION DEPTH GRADE\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -205,6 +208,12 @@ submission/$(TEAM).zip: $(R)/report/report.md
 	@$(PYTHON) -m tools.check submission $@
 
 endif
+
+# --- Before cards are spent --------------------------------------------------------------------
+
+.PHONY: plan
+plan: $(VENV)  ## memory, hours and score of a run before it is made: HBM=32 ACCURACY=0.5
+	@$(PYTHON) -m tools.plan --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(ACCURACY),--accuracy '$(ACCURACY)') $(PLAN)
 
 # --- Grading -----------------------------------------------------------------------------------
 

@@ -120,3 +120,22 @@ class Styles(click.ParamType):
             "decimals": None if significant else count,
             "significant": count if significant else None,
         }
+
+
+class Accuracy(click.ParamType):
+    """A share: 0.7161, 71.61% or 71.61."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        text = str(value).strip()
+        try:
+            share = float(text.rstrip("%"))
+        except ValueError:
+            self.fail(f"{text!r} is not a number; write 0.7161 or 71.61%", param, ctx)
+        # Nobody means 1 % by a bare 1: up to 1 it is a share, above it a percentage.
+        if text.endswith("%") or share > 1:
+            share /= 100
+        if not 0 <= share <= 1:
+            self.fail(f"{text} is not between 0 and 100 %", param, ctx)
+        return share

@@ -7,30 +7,11 @@ from typing import Any, Callable, Dict, Optional
 
 import click
 
-from tools.cli import Group
+from tools.cli import Accuracy, Group
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _PHASE = click.option("--phase", type=int, default=1, show_default=True, help="Phase's rules.")
-
-
-class Accuracy(click.ParamType):
-    """A share: 0.7161, 71.61% or 71.61."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        text = str(value).strip()
-        try:
-            share = float(text.rstrip("%"))
-        except ValueError:
-            self.fail(f"{text!r} is not a number; write 0.7161 or 71.61%", param, ctx)
-        # Nobody means 1 % by a bare 1: up to 1 it is a share, above it a percentage.
-        if text.endswith("%") or share > 1:
-            share /= 100
-        if not 0 <= share <= 1:
-            self.fail(f"{text} is not between 0 and 100 %", param, ctx)
-        return share
 
 
 @click.group(cls=Group, epilog="Example:\n\npython -m tools.score squad --log eval.log --json")

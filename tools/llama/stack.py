@@ -21,10 +21,13 @@ if RELEASE == CONTEST:
 from mindformers import MindFormerConfig, Trainer, __version__  # noqa: E402 - after the names
 from mindformers.core import optim  # noqa: E402
 from mindformers.core.context import build_context  # noqa: E402
-from mindformers.core.lr import LearningRateWiseLayer  # noqa: E402
+from mindformers.core.lr import LearningRateWiseLayer, build_lr  # noqa: E402
+from mindformers.core.optim import build_optim  # noqa: E402
+from mindformers.models.build_model import build_network  # noqa: E402
 from mindformers.models.llama import LlamaConfig, LlamaForCausalLM  # noqa: E402
 from mindformers.tools.register import MindFormerModuleType, MindFormerRegister  # noqa: E402
 from mindformers.trainer import utils as trainer_utils  # noqa: E402
+from mindformers.wrapper import build_wrapper  # noqa: E402
 from mindformers.wrapper.wrapper import MFTrainOneStepCell  # noqa: E402
 
 __all__ = [
@@ -40,6 +43,10 @@ __all__ = [
     "__version__",
     "adamw",
     "build_context",
+    "build_lr",
+    "build_network",
+    "build_optim",
+    "build_wrapper",
     "fp32_state_adam",
     "replace_barrier",
     "use_plain_rms_norm",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, Dict, Iterable, List, Sequence
 
 from tools.scoring.arithmetic import JUDGES, Verdict
@@ -10,15 +11,24 @@ from tools.scoring.numbers import Number, power_of_ten
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns of text, the first to the left, the others to the right, below a head (row 0)."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
+            cell + _room(cell, width) if column == 0 else _room(cell, width) + cell
             for column, (cell, width) in enumerate(zip(row, widths))
         ).rstrip()
         for row in rows
     ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _room(text: str, width: int) -> str:
+    return " " * (width - _width(text))
 
 
 def squad_table(scores: Dict[str, Any]) -> str:

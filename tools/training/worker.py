@@ -39,8 +39,9 @@ def main(job_path: str) -> None:
         cpu.register()
         mindspore.set_context(enable_compile_cache=True, compile_cache_path=job["graphs"])
     from tools.training import packing, recorder, saver  # noqa: F401 - registered
+    from tools.training.optimizers import register_optimizer
 
-    _register_optimizer(config.optimizer.type)
+    register_optimizer(config.optimizer.type)
 
     writes = int(rank) % job["local"] == 0
     told = job["recorder"] if writes else {**job["recorder"], "path": None}
@@ -56,24 +57,6 @@ def main(job_path: str) -> None:
     )
     if not scheduler:
         (Path(job["running"]) / rank).unlink()
-
-
-def _register_optimizer(name: str) -> None:
-    """Register the class of ours that a config names, by importing it.
-
-    Not all of them in every process: each stands on what one of the two releases may lack.
-    """
-    from tools.llama.stack import RELEASE
-    from tools.settings.stacks import CONTEST
-
-    if name == "LoraPlusAdamW":
-        from tools.training import lora_plus_adamw  # noqa: F401
-
-        return
-    if RELEASE != CONTEST:
-        from tools.training import adam_weight_decay  # noqa: F401
-    if name == "LoraPlusFP32StateAdamWeightDecay":
-        from tools.training import lora_plus_fp32  # noqa: F401
 
 
 if __name__ == "__main__":
