@@ -9,8 +9,8 @@ import pytest
 
 from tools.files.errors import UserError
 from tools.planning.load import FULL, NONE, SELECTIVE, read_load
+from tools.settings.native import read_finetune
 from tools.settings.profile import CONFIGS
-from tools.settings.resolve import read_finetune
 
 PATH = CONFIGS / "llama3-8b" / "finetune.yaml"
 # The contest's configs differ from ours in these keys (archive, run_llama3_8b_8k_800T_A2_64G_

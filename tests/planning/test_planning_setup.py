@@ -12,8 +12,8 @@ from tools.files.errors import UserError
 from tools.planning.load import FULL
 from tools.planning.setup import Changes, read_setup
 from tools.settings.contest import read_contest
+from tools.settings.native import read_finetune
 from tools.settings.profile import CONFIGS
-from tools.settings.resolve import read_finetune
 
 RULES = read_contest()
 

@@ -22,8 +22,8 @@ from tools.settings.measured import (
     MeasuredMemory,
     MeasuredStep,
 )
+from tools.settings.native import read_finetune
 from tools.settings.profile import CONFIGS, profile_folder
-from tools.settings.resolve import read_finetune
 from tools.training.inputs import count_steps
 
 

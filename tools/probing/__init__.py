@@ -1,0 +1,1 @@
+"""How many directions a model's matrices use, and what that says for the ranks of a LoRA."""
