@@ -16,7 +16,7 @@ from tools.settings.contest import read_contest
 
 
 def setup(profile: str, **changes):
-    return read_setup(profile, "quick", "plain", None, read_contest(), Changes(**changes))
+    return read_setup(profile, "quick", "plain", None, None, read_contest(), Changes(**changes))
 
 
 def network(load: Load) -> dict:

@@ -19,7 +19,7 @@ RULES = read_contest()
 
 
 def setup(profile="smollm2-135m", budget="quick", recipe="plain", changes=None, **more):
-    more = {"cards": None, **more}
+    more = {"cards": None, "hbm": None, **more}
     return read_setup(profile, budget, recipe, rules=RULES, changes=changes or Changes(), **more)
 
 
@@ -127,3 +127,12 @@ def test_rows_that_only_the_data_tells(tmp_path: Path) -> None:
 def test_faults(words: dict, text: str) -> None:
     with pytest.raises(UserError, match=text):
         setup(**words)
+
+
+def test_the_memory_of_a_card_brings_what_the_profile_knows_of_it() -> None:
+    small, large = (setup("llama3-8b", hbm=float(size)) for size in (32, 64))
+    assert (small.load.batch, large.load.batch) == (8, 16)
+    assert small.notes == large.notes == []
+    (note,) = setup("llama3-8b", hbm=48.0).notes
+    assert note == "the profile has no cards of 48 GB: batch and recompute as for 32"
+    assert setup("llama3-8b", hbm=48.0).load == setup("llama3-8b").load == small.load

@@ -1,0 +1,171 @@
+"""The one module that knows MindFormers, held against what is recorded of each release."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+
+from tools.llama import bridge
+from tools.packaging.configs.schema import SCHEMAS
+from tools.packaging.configs.used import imported_names
+from tools.settings.stacks import CONTEST, PYPI, STACKS
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tools"
+# Reads MindFormers itself, to write the record down.
+INTROSPECTION = "packaging/configs/"
+
+
+def recorded(stack: str) -> Dict[str, Dict[str, List[str]]]:
+    return json.loads((SCHEMAS / f"{stack}.json").read_text("utf-8"))["used"]
+
+
+def test_nothing_else_imports_mindformers() -> None:
+    found = []
+    for path in sorted(TOOLS.rglob("*.py")):
+        name = path.relative_to(TOOLS).as_posix()
+        if name == "llama/stack.py" or name.startswith(INTROSPECTION):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            found += [name for part in names if str(part).split(".")[0] == "mindformers"]
+    assert found == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_name_is_there_in_either_release(stack: str) -> None:
+    assert {f"{module}.{name}" for module, name in imported_names()} == set(recorded(stack))
+
+
+# How our code calls them, by position and by name.
+CALLS = {
+    "mindformers.Trainer": {"": ["args"], "finetune": ["finetune_checkpoint", "resume_training"]},
+    "mindformers.tools.register.MindFormerRegister": {
+        "register_cls": ["register_class", "module_type", "alias"],
+        "register": ["module_type", "alias"],
+        "get_cls": ["module_type", "class_name"],
+    },
+    "mindformers.core.lr.LearningRateWiseLayer": {"": ["base_lr", "lr_scale"]},
+    "mindformers.wrapper.wrapper.MFTrainOneStepCell": {
+        "": ["network", "optimizer", "use_clip_grad", "scale_sense"]
+    },
+    "mindformers.models.llama.LlamaForCausalLM": {
+        "generate": ["input_ids"],
+    },
+    "mindformers.models.llama.LlamaConfig": {
+        "": [
+            "batch_size", "seq_length", "hidden_size", "num_layers", "num_heads", "n_kv_heads",
+            "vocab_size", "intermediate_size", "rms_norm_eps", "bos_token_id", "eos_token_id",
+            "pad_token_id", "ignore_token_id", "theta", "compute_dtype", "param_init_type",
+            "layernorm_compute_type", "softmax_compute_type", "rotary_dtype", "use_past",
+            "use_flash_attention", "block_size", "num_blocks", "is_dynamic", "use_rope_slice",
+        ]
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("name", list(CALLS))
+def test_they_take_what_they_are_given(name: str, stack: str) -> None:
+    for method, wanted in CALLS[name].items():
+        parameters = recorded(stack)[name][method]
+        assert set(wanted) <= set(parameters) or "**kwargs" in parameters, (method, parameters)
+
+
+def test_in_what_the_releases_differ() -> None:
+    """What stack.py asks before it uses it is there in one and missing in the other."""
+    optimisers = {stack: recorded(stack)["mindformers.core.optim"] for stack in STACKS}
+    assert "AdamW" in optimisers[PYPI] and "AdamW" not in optimisers[CONTEST]
+    assert "FP32StateAdamWeightDecay" in optimisers[CONTEST]
+    assert "FP32StateAdamWeightDecay" not in optimisers[PYPI]
+    trainers = {stack: recorded(stack)["mindformers.trainer.utils"] for stack in STACKS}
+    assert "barrier" in trainers[PYPI] and "barrier" not in trainers[CONTEST]
+    norms = recorded(CONTEST)["mindformers.models.llama.llama_layer"]
+    assert "check_rmsnorm_big_kernel_valid" in norms
+
+
+def package(folder: Path, files: Dict[str, str]) -> Path:
+    for name, text in {"__init__.py": "", **files}.items():
+        path = folder / "mindformers" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "release"), [({}, CONTEST), ({"tools/register/template.py": ""}, PYPI)]
+)
+def test_which_release_is_on_the_path(files, release, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(package(tmp_path, files)), *sys.path])
+    monkeypatch.delitem(sys.modules, "mindformers", raising=False)
+    assert bridge.release_on_path() == release
+
+
+def test_no_release_on_the_path(monkeypatch) -> None:
+    monkeypatch.setattr(bridge, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="mindformers"):
+        bridge.release_on_path()
+
+
+NAMES = """
+from tools.llama.bridge import restore_names
+restore_names()
+import mindspore
+from mindspore import nn
+from mindspore.dataset.transforms import py_transforms
+import mindspore.dataset.transforms.py_transforms
+assert nn.Cell.cast(mindspore.Tensor([1.7]), mindspore.int32).asnumpy().tolist() == [1]
+class Transform(py_transforms.PyTensorOperation):
+    pass
+before = nn.Cell.cast
+restore_names()
+assert nn.Cell.cast is before
+"""
+
+
+def test_names_that_mindspore_dropped_come_back() -> None:
+    subprocess.run([sys.executable, "-c", NAMES], cwd=ROOT, check=True, timeout=120)
+
+
+STAND_IN = """
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
+from tools.training.optimizers import register_optimizer
+register_optimizer("FP32StateAdamWeightDecay")
+from tools.llama.stack import fp32_state_adam
+
+class Net(nn.Cell):
+    def __init__(self):
+        super().__init__()
+        self.w = ms.Parameter(ms.Tensor([1.0, -2.0], ms.float32), "w")
+    def construct(self, x):
+        return (self.w * x).sum()
+
+net = Net()
+optimizer = fp32_state_adam()([net.w], 0.1, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.01)
+step = nn.TrainOneStepCell(net, optimizer)
+gradient = np.array([3.0, -0.5], np.float32)
+w, m, v = np.array([1.0, -2.0]), 0.0, 0.0
+for _ in range(4):
+    step(ms.Tensor(gradient))
+    m, v = 0.9 * m + 0.1 * gradient, 0.95 * v + 0.05 * gradient**2
+    w = w - 0.1 * (m / (np.sqrt(v) + 1e-8) + 0.01 * w)
+assert np.allclose(net.w.asnumpy(), w, rtol=1e-5), (net.w.asnumpy(), w)
+"""
+
+
+def test_the_contests_optimiser_under_the_newer_release() -> None:
+    """Adam without the correction of the bias, decay decoupled: by hand, over four steps."""
+    done = subprocess.run(
+        [sys.executable, "-c", STAND_IN], cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
