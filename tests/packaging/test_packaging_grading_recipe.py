@@ -18,7 +18,6 @@ from tools.packaging.grading import again, figures, recipe
 from tools.packaging.grading.recipe import Plan
 from tools.packaging.grading.unpack import Package
 from tools.settings.profile import CONFIGS
-from tools.settings.resolve import resolve
 
 TINY = Plan("tiny", "quick", "plain", 1, 2)
 
@@ -29,7 +28,7 @@ def with_configs(package: Package, change: Callable[[Path], None]) -> Path:
     source = package.folder / "source" / "configs"
     shutil.copytree(CONFIGS, source, dirs_exist_ok=True)
     change(source)
-    resolve(package.folder / "configs", *TINY, configs=source)
+    TINY.resolve(package.folder / "configs", source)
     return source
 
 
@@ -155,7 +154,7 @@ def test_a_recipe_of_a_teams_own_is_taken_over(opened: Package, tmp_path: Path) 
     source = opened.folder / "source" / "configs"
     shutil.copytree(CONFIGS, source, dirs_exist_ok=True)
     shutil.copy(source / "recipes/plain.yaml", source / "recipes/own.yaml")
-    resolve(opened.folder / "configs", *plan, configs=source)
+    plan.resolve(opened.folder / "configs", source)
     assert recipe.plan_of(opened) == plan
     assert recipe.differences(opened, plan, CONFIGS, tmp_path / "r") == ["there is no recipe own"]
     target = Path(shutil.copytree(CONFIGS, tmp_path / "ours"))

@@ -7,6 +7,7 @@ so an edited config remakes what depends on the edited value, and nothing else.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
@@ -32,14 +33,18 @@ def resolve(
     seed: int,
     cards: Optional[int],
     configs: Path = CONFIGS,
+    given: Optional[Path] = None,
 ) -> Dict[str, bool]:
     """Write the resolved files into `output`; name → whether its content changed.
+
+    given   a record file to train on instead of the corpus; its name alone is noted.
 
     profile.json     what was asked for: names, budget, seed, cards
     model.json       source of the weights, the shape's config, LoRA's config
     tokenizer.json   source of the vocabulary
     corpus.json      rows, recipe, seed
-    records.json     seq_length, prompt frame, and whether examples share rows
+    records.json     seq_length, prompt frame, and whether examples share rows; with `given` its
+                     name and the model's vocabulary
     prompts.json     how many reading questions, prompt frame
     evaluation.json  lengths and batch of the decoding
     finetune.yaml    MindFormers' config with seed, epochs, parallelism and the architecture for
@@ -71,7 +76,8 @@ def resolve(
     finetune.update(seed=seed, use_parallel=workers > 1)
     finetune["runner_config"]["epochs"] = chosen.epochs
     finetune["parallel_config"]["data_parallel"] = workers
-    if settings.pack:
+    pack = settings.pack and given is None
+    if pack:
         finetune["model"]["arch"]["type"] = _packed(finetune["model"]["arch"]["type"], folder)
 
     lengths = dict(settings.evaluation.max_new_tokens)
@@ -111,7 +117,8 @@ def resolve(
         "records.json": {
             "seq_length": model_config["seq_length"],
             "prompt": prompt,
-            "pack": settings.pack,
+            "pack": pack,
+            **_given(given, model_config["vocab_size"]),
         },
         "prompts.json": {"limit": chosen.squad, "prompt": prompt},
         "evaluation.json": {
@@ -133,6 +140,15 @@ def resolve(
 # the one that it stands in for.
 PACKED_ARCH = "PackedLlamaForCausalLM"
 PLAIN_ARCH = "LlamaForCausalLM"
+
+
+def _given(path: Optional[Path], vocab_size: int) -> Dict[str, Any]:
+    if path is None:
+        return {}
+    if re.search(r"[\s:%#$]", str(path)):
+        what = f"{str(path)[:80]!r} holds a space or a sign that make takes for its own"
+        raise UserError(what, "RECORDS", "put the file and its .db where the path has none")
+    return {"given": check_name(path.name, "RECORDS"), "vocab_size": vocab_size}
 
 
 def _packed(arch: str, folder: Path) -> str:

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import yaml
 
@@ -39,28 +39,43 @@ _ABSENT = object()
 
 
 class Plan(NamedTuple):
-    """The variables of `make`, as a package was made with."""
+    """The variables of `make`, as a package was made with.
+
+    given   name of the record file that was trained on instead of the corpus
+    """
 
     profile: str
     budget: str
     recipe: str
     seed: int
     cards: int
+    given: Optional[str] = None
 
     def words(self) -> List[str]:
         """`PROFILE=tiny`, …"""
-        return [f"{name.upper()}={value}" for name, value in self._asdict().items()]
+        return [f"{name.upper()}={getattr(self, name)}" for name in VARIABLES]
+
+    def resolve(self, output: Path, configs: Path) -> None:
+        """Write the resolved files of `configs` into `output`."""
+        given = None if self.given is None else Path(self.given)
+        resolve(output, *(getattr(self, name) for name in VARIABLES), configs=configs, given=given)
+
+
+VARIABLES = ("profile", "budget", "recipe", "seed", "cards")
 
 
 def plan_of(package: Package) -> Plan:
-    """Read configs/profile.json; UserError where a value is none that make would take."""
+    """Read configs/profile.json and records.json; UserError for a value that make would refuse."""
     where = layout.PROFILE
-    told = read_resolved(package.folder / where, list(Plan._fields))
+    told = read_resolved(package.folder / where, VARIABLES)
+    given = read_resolved(package.folder / "configs/records.json", []).get("given")
     for key, most in (("seed", 1 << 32), ("cards", 1024)):
         if type(told[key]) is not int or not 0 < told[key] <= most:
             raise UserError(f"{key} is {told[key]!r:.40}", where, "ask the team")
     names = [check_name(str(told[key]), where) for key in ("profile", "budget", "recipe")]
-    return Plan(*names, told["seed"], told["cards"])
+    if given is not None:
+        given = check_name(str(given), "configs/records.json")
+    return Plan(*names, told["seed"], told["cards"], given)
 
 
 def differences(package: Package, plan: Plan, configs: Path, work: Path) -> List[str]:
@@ -68,7 +83,7 @@ def differences(package: Package, plan: Plan, configs: Path, work: Path) -> List
     if not (configs / "recipes" / f"{plan.recipe}.yaml").is_file():
         return [f"there is no recipe {plan.recipe}"]
     shutil.rmtree(work, ignore_errors=True)
-    resolve(work, *plan, configs=configs)
+    plan.resolve(work, configs)
     found = []
     for path in sorted(work.iterdir()):
         parse = yaml.safe_load if path.suffix == ".yaml" else json.loads
