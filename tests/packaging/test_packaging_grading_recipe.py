@@ -194,7 +194,7 @@ def test_a_run_made_again(
         edit(run / "corpus/corpus.json", rows=10)
         edit(run / "evaluate/5/scores.json", parameters={"trained": 1})
         write(run / "evaluate/3/math.jsonl", math_answers(6, seed=4))
-    monkeypatch.setattr(again, "_make", lambda checkout, plan: run)
+    monkeypatch.setattr(again, "_make", lambda checkout, plan, records: run)
     measured = figures.measure(opened, COUNTS)
     rows = again.reproduce_rows(opened, FolderContents(opened.folder), measured, tmp_path / "work")
     assert failed(rows) == (
@@ -213,7 +213,34 @@ def test_a_run_made_again(
 def test_a_make_that_fails_is_told(opened: Package, tmp_path: Path) -> None:
     write(tmp_path / "Makefile", "evaluate:\n\t@exit 3\n")
     with pytest.raises(UserError, match=r"PROFILE=tiny .* RUN=again ended with exit code 2"):
-        again._make(tmp_path, TINY)
+        again._make(tmp_path, TINY, None)
+
+
+def test_records_that_were_given_are_named_again(opened: Package, tmp_path: Path) -> None:
+    given = TINY._replace(given="train-fastchat192.mindrecord")
+    given.resolve(opened.folder / "configs", CONFIGS)
+    assert recipe.plan_of(opened) == given
+    # Without packing, the architecture is MindFormers' own: none of that is the team's doing.
+    assert recipe.differences(opened, given, CONFIGS, tmp_path / "resolved") == []
+    assert recipe.differences(opened, TINY, CONFIGS, tmp_path / "resolved") == [
+        "finetune.yaml: model.arch.type",
+        "records.json: given",
+        "records.json: pack",
+        "records.json: vocab_size",
+    ]
+    rows = again.reproduce_rows(opened, FolderContents(opened.folder), {}, tmp_path / "work")
+    with pytest.raises(UserError, match=r"train-fastchat192\.mindrecord, which .*--records"):
+        list(rows)
+    write(tmp_path / "Makefile", "evaluate:\n\t@test $(RECORDS) = $(CURDIR)/x && exit 3\n")
+    with pytest.raises(UserError, match=r"PROFILE=tiny .* RECORDS=.*x RUN=again ended with"):
+        again._make(tmp_path, given, tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["../x", "x y", "", 5])
+def test_records_with_a_name_that_is_none(opened: Package, name: Any) -> None:
+    edit(opened.folder / "configs/records.json", given=name)
+    with pytest.raises(UserError, match="is not a name"):
+        recipe.plan_of(opened)
 
 
 def test_faults_of_configs_are_refused_by_name(opened: Package, tmp_path: Path) -> None:

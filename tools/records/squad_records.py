@@ -56,9 +56,8 @@ def write_squad_records(
                         where = f"{source}, question {item.id[:40]}"
                         what = f"its answer has {len(answer)} tokens, {seq_length} fit"
                         raise UserError(what, where, "choose a greater --seq-length")
-                writer.write_arrays(
-                    _filled(prompts, seq_length, opened), _filled(answers, seq_length, opened)
-                )
+                columns = (fill_up(ids, seq_length, opened.pad_id) for ids in (prompts, answers))
+                writer.write_arrays(*columns)
                 rows += len(part)
                 cut += sum(len(prompt) > seq_length for prompt in prompts)
                 longest = max(longest, *map(len, prompts))
@@ -88,8 +87,9 @@ def encode_questions(
     return ids[: len(questions)], ids[len(questions) :]
 
 
-def _filled(lists: Sequence[List[int]], length: int, tokenizer: Tokenizer) -> np.ndarray:
-    rows = np.full((len(lists), length), tokenizer.pad_id, dtype=np.int32)
+def fill_up(lists: Sequence[List[int]], length: int, pad_id: int) -> np.ndarray:
+    """Lay ids out as int32 (lists, length), cut at the end or filled up with padding."""
+    rows = np.full((len(lists), length), pad_id, dtype=np.int32)
     for row, ids in zip(rows, lists):
         kept = ids[:length]
         row[: len(kept)] = kept

@@ -74,7 +74,7 @@ def plan_of(package: Package) -> Plan:
             raise UserError(f"{key} is {told[key]!r:.40}", where, "ask the team")
     names = [check_name(str(told[key]), where) for key in ("profile", "budget", "recipe")]
     if given is not None:
-        given = check_name(str(given), "configs/records.json")
+        given = check_name(given if isinstance(given, str) else "", "configs/records.json")
     return Plan(*names, told["seed"], told["cards"], given)
 
 
