@@ -14,6 +14,8 @@ CARDS   ?=
 # Memory of a card, GB.
 HBM     ?=
 RESUME  ?= auto
+# A MindRecord file made elsewhere, to train on instead of the corpus; its .db lies beside it.
+RECORDS ?=
 # Of several hosts, the same command on each: how many, which one this is, where the first listens.
 NODES       ?=
 NODE_RANK   ?=
@@ -53,7 +55,7 @@ PIPELINE := fetch convert baseline finetune merge evaluate report all submit pro
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN PARAMETERS\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN PARAMETERS\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -101,7 +103,7 @@ $(PIPELINE): $(C)/resolved
 	+@$(MAKE) $@ PIPELINE_LOCKED=yes
 
 # What the command line says; the file changes only when that changes.
-VARIABLES := $(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS) $(HBM:%=%GB)
+VARIABLES := $(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS) $(HBM:%=%GB) $(RECORDS)
 .PHONY: changed
 $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter-out $(file < $(C)/variables),$(VARIABLES)),changed)
 	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
@@ -109,7 +111,7 @@ $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter
 
 # One small file a subject, rewritten only when its content changes: then what needs it is remade.
 $(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
-	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') --output $(C)
+	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') --output $(C)
 	@touch $@
 
 else
@@ -176,8 +178,14 @@ endif
 $(R)/corpus/tokens.json: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER)
 	$(STAGE) convert-describe -- $(PYTHON) -m tools.convert describe --config $< --folder $(@D) --tokenizer $(TOKENIZER)
 
+ifneq ($(RECORDS),)
+# Checked and taken as it is; what is held out still comes from the corpus.
+$(R)/records/train.mindrecord: $(C)/records.json $(RECORDS)
+	$(STAGE) convert-records -- $(PYTHON) -m tools.convert given-records --config $< --input '$(RECORDS)' --output $@
+else
 $(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json | $(R)/base/model.ckpt
 	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --output $@
+endif
 
 $(R)/prompts/squad.jsonl: $(C)/prompts.json $(READING)
 	$(STAGE) convert-squad -- $(PYTHON) -m tools.convert squad --config $< --input $(READING) --output $@

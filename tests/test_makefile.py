@@ -71,6 +71,19 @@ def test_a_dry_run_in_an_empty_clone_makes_nothing(empty: Path) -> None:
     assert sorted(path.name for path in empty.iterdir()) == before
 
 
+def test_given_records_take_the_place_of_our_own(empty: Path) -> None:
+    (empty / "x.mindrecord").touch()
+    ours, given = (
+        make(empty, "-n", "convert", *words) for words in ((), ("RECORDS=x.mindrecord",))
+    )
+    assert ours.returncode == given.returncode == 0
+    assert "convert records" in ours.stdout and "given-records" not in ours.stdout
+    assert "convert records" not in given.stdout
+    assert "given-records" in given.stdout and "--input 'x.mindrecord'" in given.stdout
+    # What is held out is made all the same.
+    assert "convert math" in given.stdout and "convert prompts" in given.stdout
+
+
 def test_grading_needs_a_zip_and_takes_its_variables(empty: Path) -> None:
     (empty / ".venv").mkdir()
     (empty / ".venv" / "installed").touch()

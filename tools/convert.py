@@ -10,6 +10,7 @@ import click
 from tools.cli import Group, Styles, config_option
 from tools.corpus.kinds import KINDS
 from tools.records.prompts import PROBLEM_FRAMES
+from tools.stock import COMMANDS
 from tools.weights import weights
 
 _IN = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -305,7 +306,8 @@ def tokenizer(
         click.echo(f"{output}: {vocab_size} pieces from {summary['texts']} texts")
 
 
-main.add_command(weights)
+for _command in (*COMMANDS, weights):
+    main.add_command(_command)
 
 
 @main.command(epilog=_CONFIG)
@@ -315,6 +317,7 @@ main.add_command(weights)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of draw and training.")
 @click.option("--cards", type=click.IntRange(1), help="Workers  [default: the profile's]")
 @click.option("--hbm", type=click.IntRange(1), help="GB a card  [default: the profile's]")
+@click.option("--records", type=_IN, help="MindRecord to train on instead of the corpus.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -328,12 +331,13 @@ def config(
     seed: int,
     cards: Optional[int],
     hbm: Optional[int],
+    records: Optional[Path],
     output: Path,
 ) -> None:
     """A profile and a budget, resolved into one small file a subject."""
     from tools.settings.resolve import resolve
 
-    written = resolve(output, profile, budget, recipe, seed, cards, hbm)
+    written = resolve(output, profile, budget, recipe, seed, cards, hbm, given=records)
     changed = [name for name, new in written.items() if new]
     click.echo(f"{output}: {', '.join(changed) + ' changed' if changed else 'as before'}")
 

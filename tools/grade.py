@@ -37,6 +37,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--base", type=_FILE, help="The base model: merging and its reading are measured.")
 @click.option("--test-set", type=_FILE, help="Own problems with answers  [default: drawn anew]")
 @click.option("--squad", type=_FILE, help="SQuAD 1.1 file  [default: the profile's]")
+@click.option("--records", type=_FILE, help="MindRecord that was trained on, to reproduce with.")
 @click.option("--seed", type=click.IntRange(1), help="Of the draw  [default: the zip's sha256]")
 @click.option(
     "--per-kind",
@@ -61,6 +62,7 @@ def main(
     base: Optional[Path],
     test_set: Optional[Path],
     squad: Optional[Path],
+    records: Optional[Path],
     seed: Optional[int],
     per_kind: int,
     device: str,
@@ -78,7 +80,8 @@ def main(
     from tools.packaging.grading.answers import Sources
 
     output = output or Path("runs") / "grade" / (package.resolve().stem)
-    sources = Sources(test_set, squad, seed or grade.seed_of(package), per_kind, device)
+    seed = seed or grade.seed_of(package)
+    sources = Sources(test_set, squad, seed, per_kind, device, records)
     result = grade.grade(grade.Request(package, output, depth, weights, base, sources))
     if as_json:
         click.echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))

@@ -18,7 +18,6 @@ from tools.packaging.grading import again, figures, recipe
 from tools.packaging.grading.recipe import Plan
 from tools.packaging.grading.unpack import Package
 from tools.settings.profile import CONFIGS
-from tools.settings.resolve import resolve
 
 TINY = Plan("tiny", "quick", "plain", 1, 2)
 
@@ -29,7 +28,7 @@ def with_configs(package: Package, change: Callable[[Path], None]) -> Path:
     source = package.folder / "source" / "configs"
     shutil.copytree(CONFIGS, source, dirs_exist_ok=True)
     change(source)
-    resolve(package.folder / "configs", *TINY, configs=source)
+    TINY.resolve(package.folder / "configs", source)
     return source
 
 
@@ -155,7 +154,7 @@ def test_a_recipe_of_a_teams_own_is_taken_over(opened: Package, tmp_path: Path) 
     source = opened.folder / "source" / "configs"
     shutil.copytree(CONFIGS, source, dirs_exist_ok=True)
     shutil.copy(source / "recipes/plain.yaml", source / "recipes/own.yaml")
-    resolve(opened.folder / "configs", *plan, configs=source)
+    plan.resolve(opened.folder / "configs", source)
     assert recipe.plan_of(opened) == plan
     assert recipe.differences(opened, plan, CONFIGS, tmp_path / "r") == ["there is no recipe own"]
     target = Path(shutil.copytree(CONFIGS, tmp_path / "ours"))
@@ -195,7 +194,7 @@ def test_a_run_made_again(
         edit(run / "corpus/corpus.json", rows=10)
         edit(run / "evaluate/5/scores.json", parameters={"trained": 1})
         write(run / "evaluate/3/math.jsonl", math_answers(6, seed=4))
-    monkeypatch.setattr(again, "_make", lambda checkout, plan: run)
+    monkeypatch.setattr(again, "_make", lambda checkout, plan, records: run)
     measured = figures.measure(opened, COUNTS)
     rows = again.reproduce_rows(opened, FolderContents(opened.folder), measured, tmp_path / "work")
     assert failed(rows) == (
@@ -214,7 +213,34 @@ def test_a_run_made_again(
 def test_a_make_that_fails_is_told(opened: Package, tmp_path: Path) -> None:
     write(tmp_path / "Makefile", "evaluate:\n\t@exit 3\n")
     with pytest.raises(UserError, match=r"PROFILE=tiny .* RUN=again ended with exit code 2"):
-        again._make(tmp_path, TINY)
+        again._make(tmp_path, TINY, None)
+
+
+def test_records_that_were_given_are_named_again(opened: Package, tmp_path: Path) -> None:
+    given = TINY._replace(given="train-fastchat192.mindrecord")
+    given.resolve(opened.folder / "configs", CONFIGS)
+    assert recipe.plan_of(opened) == given
+    # Without packing, the architecture is MindFormers' own: none of that is the team's doing.
+    assert recipe.differences(opened, given, CONFIGS, tmp_path / "resolved") == []
+    assert recipe.differences(opened, TINY, CONFIGS, tmp_path / "resolved") == [
+        "finetune.yaml: model.arch.type",
+        "records.json: given",
+        "records.json: pack",
+        "records.json: vocab_size",
+    ]
+    rows = again.reproduce_rows(opened, FolderContents(opened.folder), {}, tmp_path / "work")
+    with pytest.raises(UserError, match=r"train-fastchat192\.mindrecord, which .*--records"):
+        list(rows)
+    write(tmp_path / "Makefile", "evaluate:\n\t@test $(RECORDS) = $(CURDIR)/x && exit 3\n")
+    with pytest.raises(UserError, match=r"PROFILE=tiny .* RECORDS=.*x RUN=again ended with"):
+        again._make(tmp_path, given, tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["../x", "x y", "", 5])
+def test_records_with_a_name_that_is_none(opened: Package, name: Any) -> None:
+    edit(opened.folder / "configs/records.json", given=name)
+    with pytest.raises(UserError, match="is not a name"):
+        recipe.plan_of(opened)
 
 
 def test_faults_of_configs_are_refused_by_name(opened: Package, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from grading_run import edit, failed, worker_log, worker_losses
 from packaging_run import write
 
+from tools.files.errors import UserError
 from tools.packaging import layout
 from tools.packaging.grading import training
 from tools.packaging.grading.unpack import Package
@@ -38,6 +39,20 @@ def test_a_log_that_was_cut_short_comes_first(tmp_path: Path) -> None:
     printed = training._printed([part, whole])
     assert printed.means == []
     assert [printed.losses[step] for step in range(1, 11)] == [9.0] * 4 + losses[4:]
+
+
+def test_given_records_are_noted_and_held_against_the_config(opened: Package) -> None:
+    assert training.given_records(opened) == ""
+    edit(opened.folder / "configs/records.json", given="x.mindrecord")
+    with pytest.raises(UserError, match=r"its records are None, .* names x\.mindrecord"):
+        training.given_records(opened)
+    edit(opened.folder / layout.RECORDS, given={"file": "x.mindrecord", "sha256": "ab" * 32})
+    note = training.given_records(opened)
+    assert f"Training read x.mindrecord (sha256 {'ab' * 32}), which" in note
+    assert "was not measured" in note
+    edit(opened.folder / "configs/records.json", given=None)
+    with pytest.raises(UserError, match="names None"):
+        training.given_records(opened)
 
 
 def test_honest_steps_and_losses(opened: Package, rules: Contest) -> None:

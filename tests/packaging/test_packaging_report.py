@@ -123,6 +123,25 @@ def test_rank_means_something_for_the_contest_model_only(finished: Dict[str, Pat
     assert own.zh == "放在公布的 20 支队伍的榜单上，名列第 3。"
 
 
+def test_records_that_were_given_are_told_as_such(run: Path) -> None:
+    """What trained the model, and that nobody knows whether it knew the test's problems."""
+    before = render_markdown(gather(run))
+    assert "held out from training" in before and "made elsewhere" not in before
+    given = {"file": "train-fastchat256.mindrecord", "bytes": 7, "sha256": "ab" * 32}
+    summary = {"given": given, "rows": 200, "seq_length": 256, "without_labels": 3, "frame": None}
+    write(run / "records/train.mindrecord.json", summary)
+    told = render_markdown(gather(run))
+    assert "held out from training" not in told
+    assert (
+        "Training read train-fastchat256.mindrecord, which was made elsewhere: that none of these "
+        "problems is in it was not measured." in told
+    )
+    assert (
+        f"train-fastchat256.mindrecord, taken as it is (sha256 {'ab' * 32}): 200 rows of 256 "
+        "tokens, 3 of them without a label." in told
+    )
+
+
 def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:
     facts = gather(finished["run"])
     stages = [{**facts.stages[0], "commit": "1" * 40 + "-dirty"}, facts.stages[1]]

@@ -60,7 +60,7 @@ def test_cards_rows_and_checkpoints_agree(name: str) -> None:
 
 
 def test_the_baseline_is_the_organisers() -> None:
-    """Read off their file in the contest's archive (entry 九毛一斤的瓜大队, unchanged but for two)."""
+    """Read off their file in the contest's archive (entry 九毛一斤的瓜大队)."""
     config = PARSED["baseline-4.yaml"]
     assert config["lr_schedule"] == {
         "type": "CosineWithWarmUpLR",

@@ -78,6 +78,28 @@ def test_every_profile_resolves(run, profile, budget):
     }
 
 
+def test_given_records_are_not_packed_and_told_by_their_name(run, tmp_path):
+    run()
+    folder = tmp_path / "config"
+    assert run(given=tmp_path / "train-fastchat256.mindrecord") == {"records.json", "finetune.yaml"}
+    assert json.loads((folder / "records.json").read_text()) == {
+        "seq_length": 192,
+        "prompt": "alpaca",
+        "pack": False,
+        "given": "train-fastchat256.mindrecord",
+        "vocab_size": 640,
+    }
+    assert read_finetune(folder / "finetune.yaml")["model"]["arch"]["type"] == PLAIN_ARCH
+    assert run() == {"records.json", "finetune.yaml"}
+    assert read_finetune(folder / "finetune.yaml")["model"]["arch"]["type"] == PACKED_ARCH
+
+
+@pytest.mark.parametrize("name", ["a folder/x.mindrecord", "$(x).mindrecord", ".x", "a:b", "x*"])
+def test_a_path_that_make_would_take_for_another_is_refused(run, name, tmp_path):
+    with pytest.raises(UserError, match="RECORDS"):
+        run(given=tmp_path / name)
+
+
 def test_the_decoder_is_told_the_device(run, tmp_path):
     for profile, device in (("tiny", "CPU"), ("llama3-8b", "Ascend")):
         run(profile=profile)

@@ -118,13 +118,15 @@ def read_source(path: Union[str, Path], strict: bool = False) -> Iterator[Union[
 
 
 def _understand(fields: Dict[str, Any], number: int, where: str) -> Union[Entry, Misfit]:
-    text = unframed(_text(fields, "problem", where))
-    solution = _text(fields, "solution", where)
+    text = unframed(text_of(fields, "problem", where))
+    solution = text_of(fields, "solution", where)
     if not text.strip() or not solution.strip():
         return Misfit(where, f"the {'solution' if text.strip() else 'problem'} is empty", text)
     claims = "kind" in fields and "answer" in fields
     id, kind, claimed = (
-        [_text(fields, key, where) for key in ("id", "kind", "answer")] if claims else ["", "", ""]
+        [text_of(fields, key, where) for key in ("id", "kind", "answer")]
+        if claims
+        else ["", "", ""]
     )
     try:
         problem = parse(text)
@@ -152,7 +154,8 @@ def _understand(fields: Dict[str, Any], number: int, where: str) -> Union[Entry,
     return Entry(row, problem, differs)
 
 
-def _text(fields: Dict[str, Any], key: str, where: str) -> str:
+def text_of(fields: Dict[str, Any], key: str, where: str) -> str:
+    """Give a field that must be a text; UserError at `where` for one that is none."""
     value = fields.get(key)
     if isinstance(value, str):
         try:
@@ -182,7 +185,7 @@ def block_rows(block: Block, path: Union[str, Path]) -> Iterator[Row]:
 def _rows(objects: Iterable[Tuple[int, Dict[str, Any]]], path: Union[str, Path]) -> Iterator[Row]:
     for line, fields in objects:
         where = f"{path}:{line}"
-        row = Row(*[_text(fields, key, where) for key in _FIELDS])
+        row = Row(*[text_of(fields, key, where) for key in _FIELDS])
         if row.kind not in KINDS:
             raise UserError(
                 f"the kind {row.kind[:40]!r} is unknown", where, f"known are {', '.join(KINDS)}"

@@ -36,7 +36,10 @@ def claims(facts: Facts) -> List[Text]:
     """What the figures can and cannot say."""
     arithmetic, asked = facts.after["math"], facts.after["squad"]["count"]
     judge = label("judges", arithmetic["judge"])
+    given = facts.records.get("given")
     lines = [say("claims.held_out", count=arithmetic["count"], judge=judge)]
+    if given:
+        lines = [say("claims.given", count=arithmetic["count"], judge=judge, file=given["file"])]
     if not facts.contest_model:
         lines.append(say("claims.other_model"))
     if not facts.before["squad"]["em"] or not facts.before["squad"]["f1"]:
@@ -135,6 +138,16 @@ def _corpus(content: Dict[str, Any]) -> Text:
 
 def _records(content: Dict[str, Any]) -> Text:
     """What training saw of the rows."""
+    given = content.get("given")
+    if given:
+        return say(
+            "notes.records_given",
+            file=given["file"],
+            sha256=given["sha256"],
+            rows=content.get("rows"),
+            length=content.get("seq_length"),
+            without=content.get("without_labels"),
+        )
     return say(
         "notes.records_packed" if content.get("pack") else "notes.records_padded",
         examples=content.get("examples"),

@@ -6,7 +6,7 @@ import itertools
 import multiprocessing
 import os
 from contextlib import closing
-from typing import Callable, Iterator, List, NamedTuple
+from typing import Any, Callable, Iterator, List, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from tools.files.parallel import cores, ordered_map
 from tools.records.examples import Examples, encode_examples
 from tools.records.prompts import render_answer, render_prompt
 from tools.records.tokenizers import PathLike, SpecialIds, Tokenizer, open_tokenizer
+
+Result = TypeVar("Result")
 
 # A process takes a second to start, in which this one does some ten thousand rows.
 _ALONE_BLOCKS = 4
@@ -69,12 +71,26 @@ def encode_rows(job: Job, meanwhile: Callable[[], object]) -> Iterator[Encoded]:
     are under way at a time, so memory does not grow with the file. Raises UserError with
     file:line or file and row for the first fault in the file.
     """
-    blocks = read_blocks(job.path)
+    return spread(job.path, encode_block, prepare, job, meanwhile)
+
+
+def spread(
+    path: PathLike,
+    function: Callable[[Block], Result],
+    prepare: Callable[[Any], None],
+    job: Any,
+    meanwhile: Callable[[], object],
+) -> Iterator[Result]:
+    """Yield function(block) for each block of a file, as `encode_rows` does.
+
+    function, prepare   functions of a module; prepare(job) is called first in each process.
+    """
+    blocks = read_blocks(path)
     head = list(itertools.islice(blocks, _ALONE_BLOCKS + 1))
     workers = min(cores(), _MOST_WORKERS) if len(head) > _ALONE_BLOCKS else 1
     blocks = itertools.chain(head, blocks)
     del head
-    found = ordered_map(encode_block, blocks, prepare, (job,), workers, _AHEAD, meanwhile)
+    found = ordered_map(function, blocks, prepare, (job,), workers, _AHEAD, meanwhile)
     with closing(found):
         yield from found
 
@@ -87,10 +103,15 @@ _tokenizer: Tokenizer
 def prepare(job: Job) -> None:
     """Open the tokenizer in a process that is to encode."""
     global _job, _tokenizer
+    _job, _tokenizer = job, open_here(job.tokenizer, job.ids)
+
+
+def open_here(path: PathLike, ids: SpecialIds) -> Tokenizer:
+    """Open a tokenizer in a process of several or in the only one."""
     if multiprocessing.parent_process() is not None:
         # Read by the library `tokenizers`: each process has one core.
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    _job, _tokenizer = job, open_tokenizer(job.tokenizer, *job.ids)
+    return open_tokenizer(path, *ids)
 
 
 def encode_block(block: Block) -> Encoded:

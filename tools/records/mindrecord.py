@@ -12,17 +12,16 @@ import numpy as np
 
 from tools.corpus.kinds import KINDS
 from tools.corpus.stream import no_rows
-from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
-from tools.files.hashing import content_of, read_chunks
+from tools.files.hashing import read_chunks
 from tools.files.progress import Bar, progress
 from tools.records.encoding import Encoded, Job, encode_rows
 from tools.records.examples import Examples
 from tools.records.lengths import Lengths
 from tools.records.packing import pack
 from tools.records.prompts import PROBLEM_FRAMES
-from tools.records.tokenizers import SpecialIds, Tokenizer, open_tokenizer, read_model_ids
-from tools.records.writer import RecordWriter, import_mindspore
+from tools.records.tokenizers import SpecialIds, Tokenizer, open_complete, tokenizer_facts
+from tools.records.writer import RecordWriter, import_mindspore, record_files
 
 PathLike = Union[str, Path]
 
@@ -91,37 +90,30 @@ def write_records(
     """
     output = Path(output)
     _check(rows, output, settings)
-    opened, ids = _open(tokenizer, settings)
+    opened = open_complete(tokenizer, settings.ids, settings.model)
+    ids = SpecialIds(opened.bos_id, opened.eos_id, opened.pad_id)
     tally = _Tally(settings.seq_length + 1)
     job = Job(
         rows, tokenizer, ids, settings.frame, settings.seq_length, settings.strict, settings.pack
     )
-    with contextlib.ExitStack() as stack:
-        # Closed in reverse order, so that the record file is renamed last.
-        record, index, summary_path = (
-            stack.enter_context(atomic_path(f"{output}{suffix}")) for suffix in ("", ".db", ".json")
-        )
-        with (
-            progress("convert records", _count_lines(rows), "rows") as bar,
-            contextlib.closing(encode_rows(job, import_mindspore)) as encoded,
-        ):
-            # Before the import of MindSpore, which takes longer than finding a fault here.
-            head = list(itertools.islice(encoded, 1))
-            examples = _tallied(itertools.chain(head, encoded), tally, bar)
-            with RecordWriter(record, output, settings.seq_length, ids.pad) as writer:
-                for part, places in _placed(examples, settings):
-                    writer.write(part, places)
-                    tally.place(part, places)
-                if not tally.rows:
-                    raise _nothing(rows, tally, settings)
-        summary = _summary(rows, tokenizer, opened, ids, settings, tally)
+    with (
+        record_files(output) as (record, summary_path),
+        progress("convert records", _count_lines(rows), "rows") as bar,
+        contextlib.closing(encode_rows(job, import_mindspore)) as encoded,
+    ):
+        # Before the import of MindSpore, which takes longer than finding a fault here.
+        head = list(itertools.islice(encoded, 1))
+        examples = _tallied(itertools.chain(head, encoded), tally, bar)
+        with RecordWriter(record, output, settings.seq_length, ids.pad) as writer:
+            for part, places in _placed(examples, settings):
+                writer.write(part, places)
+                tally.place(part, places)
+            if not tally.rows:
+                raise _nothing(rows, tally, settings)
+        summary = _summary(rows, tokenizer, opened, settings, tally)
         summary_path.write_text(
             json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
-        Path(f"{record}.db").replace(index)
-        # Killed between two of the renames that follow, we leave no record file at all rather
-        # than an old one beside a new index.
-        output.unlink(missing_ok=True)
     return summary
 
 
@@ -158,19 +150,6 @@ def _check(rows: PathLike, output: Path, settings: RecordSettings) -> None:
         raise UserError("the output is the input", output, "name another output")
 
 
-def _open(path: PathLike, settings: RecordSettings) -> Tuple[Tokenizer, SpecialIds]:
-    given = settings.ids
-    tokenizer = open_tokenizer(path, *given)
-    if settings.model is not None:
-        given = given.over(read_model_ids(settings.model, tokenizer.vocab_size))
-        tokenizer = open_tokenizer(path, *given)
-    if tokenizer.eos_id is None or tokenizer.pad_id is None:
-        raise UserError(
-            "says nothing of its end and padding ids", path, "give --eos-id, --pad-id or --model"
-        )
-    return tokenizer, SpecialIds(tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id)
-
-
 def _count_lines(path: PathLike) -> Optional[int]:
     """Rows to expect, for the time left; None where it cannot be known beforehand."""
     if not Path(path).is_file():  # a pipe can be read only once
@@ -183,7 +162,6 @@ def _summary(
     rows: PathLike,
     path: PathLike,
     tokenizer: Tokenizer,
-    ids: SpecialIds,
     settings: RecordSettings,
     tally: _Tally,
 ) -> Dict[str, Any]:
@@ -196,11 +174,5 @@ def _summary(
         "seq_length": settings.seq_length,
         "frame": settings.frame,
         **tally.lengths.summary(KINDS),
-        "tokenizer": {
-            "file": Path(path).name,
-            "kind": tokenizer.kind,
-            "vocab_size": tokenizer.vocab_size,
-            "sha256": content_of(path).sha256,
-            **ids._asdict(),
-        },
+        "tokenizer": tokenizer_facts(path, tokenizer),
     }

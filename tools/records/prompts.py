@@ -14,7 +14,7 @@ organisers' own text. In the chat frame a line break stands before the answer al
 from __future__ import annotations
 
 import re
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from tools.files.errors import UserError
 
@@ -34,9 +34,9 @@ _STANFORD = (
     "Below is an instruction that describes a task. "
     "Write a response that appropriately completes the request.\n\n### Instruction:\n"
 )
-_VICUNA = (
+_SYSTEM = (
     "A chat between a curious user and an artificial intelligence assistant. "
-    "The assistant gives helpful, detailed, and polite answers to the user's questions. USER: "
+    "The assistant gives helpful, detailed, and polite answers to the user's questions. "
 )
 _SMOLLM2 = (
     "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -53,12 +53,14 @@ FRAMES: Dict[str, Frame] = {
     # Stanford Alpaca's own instruction, which the second of the contest kept.
     "stanford": Frame((_STANFORD, "\n\n### Response:"), " "),
     # The frame of the organisers' tokenised training data (FastChat's `vicuna_v1.1`).
-    "vicuna": Frame((_VICUNA, " ASSISTANT:"), " "),
+    "vicuna": Frame((_SYSTEM + "USER: ", " ASSISTANT:"), " "),
     # The chat template of SmolLM2-Instruct, its default system line included.
     "smollm2": Frame((_SMOLLM2, "<|im_end|>\n<|im_start|>assistant\n"), ""),
     # The organisers' SQuAD prompt: passage and question.
     "squad": Frame((_READING, "\n\n### Input:\n", "\n\n### Response:"), " "),
 }
+# In a conversation of several turns: what ends an answer, and between question and answer.
+VICUNA_END, VICUNA_ANSWER = "</s>", " ASSISTANT: "
 # Those that take a problem alone.
 PROBLEM_FRAMES: Tuple[str, ...] = tuple(n for n, f in FRAMES.items() if len(f.pieces) == 2)
 
@@ -76,6 +78,11 @@ def render_prompt(frame: str, *texts: str, where: Optional[str] = None) -> str:
     Raises UserError where a text is empty or holds a control token such as `<|im_end|>`, which
     would end the prompt before its end.
     """
+    return fill(frame, *(_checked(text, where) for text in texts))
+
+
+def fill(frame: str, *texts: str) -> str:
+    """Give what `render_prompt` does, of any texts: for files of the organisers' own form."""
     pieces = frame_of(frame).pieces
     if len(texts) != len(pieces) - 1:
         raise UserError(
@@ -83,7 +90,22 @@ def render_prompt(frame: str, *texts: str, where: Optional[str] = None) -> str:
         )
     parts = [pieces[0]]
     for text, piece in zip(texts, pieces[1:]):
-        parts += [_checked(text, where), piece]
+        parts += [text, piece]
+    return "".join(parts)
+
+
+def render_conversation(turns: Sequence[str]) -> str:
+    """Give a conversation in FastChat's `vicuna_v1.1`, as the organisers' `qa` rows have it.
+
+    turns   what user and assistant say in turn, the user first; any text.
+
+    Of one question and one answer it is prompt, answer and VICUNA_END of the frame `vicuna`. A
+    turn that is empty leaves its role alone, without the space or end after it.
+    """
+    parts = [_SYSTEM]
+    for index, text in enumerate(turns):
+        role, end = ("ASSISTANT:", VICUNA_END) if index % 2 else ("USER:", " ")
+        parts.append(f"{role} {text}{end}" if text else role)
     return "".join(parts)
 
 

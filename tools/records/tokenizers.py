@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from tools.files.errors import UserError
+from tools.files.hashing import content_of
 from tools.files.parallel import cores
 
 PathLike = Union[str, Path]
@@ -158,6 +159,35 @@ def read_model_ids(path: PathLike, tokenizer_size: Optional[int] = None) -> Spec
         what = f"the model knows {values[3]} tokens, the tokenizer has {tokenizer_size}"
         raise UserError(what, path, "name the tokenizer of this model")
     return SpecialIds(*values[:3])
+
+
+def open_complete(path: PathLike, given: SpecialIds, model: Optional[PathLike] = None) -> Tokenizer:
+    """Open a tokenizer whose end and padding ids are known.
+
+    given   ids that count before all; where one is None, that of `model`, a model.json, does, and
+            then the file's own.
+
+    Raises UserError as `open_tokenizer` and `read_model_ids` do, and where an id stays unknown.
+    """
+    tokenizer = open_tokenizer(path, *given)
+    if model is not None:
+        tokenizer = open_tokenizer(path, *given.over(read_model_ids(model, tokenizer.vocab_size)))
+    if tokenizer.eos_id is None or tokenizer.pad_id is None:
+        raise UserError(
+            "says nothing of its end and padding ids", path, "give --eos-id, --pad-id or --model"
+        )
+    return tokenizer
+
+
+def tokenizer_facts(path: PathLike, tokenizer: Tokenizer) -> Dict[str, Any]:
+    """What a summary says of the tokenizer that was opened from `path`."""
+    return {
+        "file": Path(path).name,
+        "kind": tokenizer.kind,
+        "vocab_size": tokenizer.vocab_size,
+        "sha256": content_of(path).sha256,
+        **SpecialIds(tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id)._asdict(),
+    }
 
 
 class _Tiktoken(Tokenizer):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional, Tuple, TypeVar
 
 import numpy as np
 
+from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.records.examples import Examples, layout
 
@@ -21,8 +22,29 @@ def import_mindspore() -> None:
     import mindspore.mindrecord  # noqa: F401
 
 
-class RecordWriter:
-    """Writes rows of `input_ids` and `labels`, int32 (seq_length + 1,), to one file.
+Writer = TypeVar("Writer", bound="ArrayWriter")
+
+
+@contextlib.contextmanager
+def record_files(output: Path) -> Iterator[Tuple[Path, Path]]:
+    """Give temporary paths of a record file and its summary: OUTPUT, OUTPUT.db, OUTPUT.json.
+
+    All appear only on a clean exit, OUTPUT last: its existence means the rest is there.
+    """
+    with contextlib.ExitStack() as stack:
+        # Closed in reverse order, so that the record file is renamed last.
+        record, index, summary = (
+            stack.enter_context(atomic_path(f"{output}{suffix}")) for suffix in ("", ".db", ".json")
+        )
+        yield record, summary
+        Path(f"{record}.db").replace(index)
+        # Killed between two of the renames that follow, we leave no record file at all rather
+        # than an old one beside a new index.
+        output.unlink(missing_ok=True)
+
+
+class ArrayWriter:
+    """Writes rows of `input_ids` and `labels`, int32 (length,), to one file.
 
     path     the file; MindSpore puts the index, .db, beside it.
     output   what errors name.
@@ -31,27 +53,22 @@ class RecordWriter:
     cannot write. MindSpore is imported here, unless it has been (`import_mindspore`).
     """
 
-    def __init__(self, path: Path, output: Path, seq_length: int, pad_id: int) -> None:
+    def __init__(self, path: Path, output: Path, length: int) -> None:
         from mindspore.mindrecord import FileWriter
 
-        self._output, self._seq_length, self._pad_id = output, seq_length, pad_id
+        self._output = output
         self._writer = FileWriter(str(path), shard_num=1)
-        column = {"type": "int32", "shape": [seq_length + 1]}
+        column = {"type": "int32", "shape": [length]}
         self._writer.add_schema(dict.fromkeys(FIELDS, column), "examples")
         self._write_blobs: Optional[Callable[[List[bytes]], None]] = None
         self._written = False
 
-    def __enter__(self) -> RecordWriter:
+    def __enter__(self: Writer) -> Writer:
         return self
 
-    def write(self, examples: Examples, rows: np.ndarray) -> None:
-        """Write examples, `rows` as in `examples.layout`."""
-        most = max(1, _MOST_IDS // (self._seq_length + 1))
-        count = int(rows[-1]) + 1 if len(rows) else 0
-        for start in range(0, count, most):
-            first, last = np.searchsorted(rows, [start, start + most])
-            part = examples if count <= most else examples.take(np.arange(first, last))
-            ids, labels = layout(part, self._seq_length, self._pad_id, rows[first:last] - start)
+    def write_arrays(self, ids: np.ndarray, labels: np.ndarray) -> None:
+        """Write rows, int32 (rows, length) each."""
+        if len(ids):
             with self._errors():
                 self._write(ids, labels)
             self._written = True
@@ -88,6 +105,24 @@ class RecordWriter:
             reason = " ".join(str(error).split())[:200]
             what = f"MindSpore could not write it ({reason})"
             raise UserError(what, self._output, "free some disk space and try again") from error
+
+
+class RecordWriter(ArrayWriter):
+    """Writes examples, laid out as rows of seq_length + 1, as `ArrayWriter` does."""
+
+    def __init__(self, path: Path, output: Path, seq_length: int, pad_id: int) -> None:
+        super().__init__(path, output, seq_length + 1)
+        self._seq_length, self._pad_id = seq_length, pad_id
+
+    def write(self, examples: Examples, rows: np.ndarray) -> None:
+        """Write examples, `rows` as in `examples.layout`."""
+        most = max(1, _MOST_IDS // (self._seq_length + 1))
+        count = int(rows[-1]) + 1 if len(rows) else 0
+        for start in range(0, count, most):
+            first, last = np.searchsorted(rows, [start, start + most])
+            part = examples if count <= most else examples.take(np.arange(first, last))
+            ids, labels = layout(part, self._seq_length, self._pad_id, rows[first:last] - start)
+            self.write_arrays(ids, labels)
 
 
 def blob_writer(

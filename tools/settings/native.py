@@ -100,12 +100,14 @@ def training_config(
     seed: int,
     workers: int,
     hbm: Optional[int] = None,
+    pack: bool = False,
 ) -> Dict[str, Any]:
     """The finetune.yaml of a profile's folder, with what is chosen for one training filled in.
 
     fit      what the recipe needs with this model's vocabulary
     workers  data parallel, of all hosts
     hbm      memory of a card, GB; None: the profile's own
+    pack     whether several examples share a row
 
     Raises UserError where the profile knows no card of that size.
     """
@@ -125,7 +127,7 @@ def training_config(
     config.update(seed=seed, use_parallel=workers > 1)
     config["runner_config"]["epochs"] = epochs
     config["parallel_config"]["data_parallel"] = workers
-    if settings.pack:
+    if pack:
         config["model"]["arch"]["type"] = _packed(config["model"]["arch"]["type"], folder)
     return config
 

@@ -7,6 +7,7 @@ so an edited config remakes what depends on the edited value, and nothing else.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
@@ -34,14 +35,18 @@ def resolve(
     cards: Optional[int],
     hbm: Optional[int] = None,
     configs: Path = CONFIGS,
+    given: Optional[Path] = None,
 ) -> Dict[str, bool]:
     """Write the resolved files into `output`; name → whether its content changed.
+
+    given   a record file to train on instead of the corpus; its name alone is noted.
 
     profile.json     what was asked for: names, budget, seed, cards, GB of memory a card
     model.json       source of the weights, the shape's config, LoRA's config
     tokenizer.json   source of the vocabulary
     corpus.json      rows, recipe, seed
-    records.json     seq_length, prompt frame, and whether examples share rows
+    records.json     seq_length, prompt frame, and whether examples share rows; with `given` its
+                     name and the model's vocabulary
     prompts.json     how many reading questions, prompt frame
     evaluation.json  lengths and batch of the decoding
     finetune.yaml    MindFormers' config with seed, epochs, parallelism and the architecture for
@@ -62,7 +67,8 @@ def resolve(
     workers = cards or settings.cards
     fit = settings.recipes.get(recipe, Fit())
     prompt = mix.prompt or settings.prompt
-    finetune = training_config(folder, settings, fit, chosen.epochs, seed, workers, hbm)
+    pack = settings.pack and given is None
+    finetune = training_config(folder, settings, fit, chosen.epochs, seed, workers, hbm, pack)
     model_config = finetune["model"]["model_config"]
 
     lengths = dict(settings.evaluation.max_new_tokens)
@@ -103,7 +109,8 @@ def resolve(
         "records.json": {
             "seq_length": model_config["seq_length"],
             "prompt": prompt,
-            "pack": settings.pack,
+            "pack": pack,
+            **_given(given, model_config["vocab_size"]),
         },
         "prompts.json": {"limit": chosen.squad, "prompt": prompt},
         "evaluation.json": {
@@ -119,6 +126,15 @@ def resolve(
     }
     texts["finetune.yaml"] = yaml.safe_dump(finetune, sort_keys=False, allow_unicode=True)
     return {name: _write_if_changed(output / name, text) for name, text in texts.items()}
+
+
+def _given(path: Optional[Path], vocab_size: int) -> Dict[str, Any]:
+    if path is None:
+        return {}
+    if re.search(r"[\s:%#$]", str(path)):
+        what = f"{str(path)[:80]!r} holds a space or a sign that make takes for its own"
+        raise UserError(what, "RECORDS", "put the file and its .db where the path has none")
+    return {"given": check_name(path.name, "RECORDS"), "vocab_size": vocab_size}
 
 
 _SHAPE_KEYS = [

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Optional
 
 import numpy as np
 
@@ -30,15 +30,24 @@ _RUN = "again"
 
 
 def reproduce_rows(
-    package: Package, contents: Contents, measured: Dict[str, Dict[str, Any]], work: Path
+    package: Package,
+    contents: Contents,
+    measured: Dict[str, Dict[str, Any]],
+    work: Path,
+    records: Optional[Path] = None,
 ) -> Iterator[Row]:
     """Train and evaluate anew, by `make evaluate` in a copy of our checkout; yield what differs.
 
     contents   the package, open: its configs are read from there if ours do not give its run
     measured   scores.json's contents, as computed from the packaged answers
-    Raises UserError where the package's configs cannot be taken over, or the run fails.
+    records    the record file that the package was trained on, if it was given one
+    Raises UserError where the package's configs cannot be taken over, or the run fails, and where
+    that file is needed and not named.
     """
     plan = plan_of(package)
+    if plan.given is not None and records is None:
+        what = f"training read {plan.given}, which the package does not hold"
+        raise UserError(what, layout.RECORDS, "name that file: --records")
     checkout = _checkout(work / "checkout", plan.profile)
     configs = checkout / "configs"
     found = differences(package, plan, configs, work / "resolved")
@@ -46,7 +55,7 @@ def reproduce_rows(
         take_over(contents, plan, configs, work / "configs")
         found = differences(package, plan, configs, work / "resolved")
     yield count_of("configs", "values that do not follow from profile and recipe", found)
-    run = _make(checkout, plan)
+    run = _make(checkout, plan, records if plan.given is not None else None)
     yield from _data_rows(package, run)
     yield from _training_rows(package, run)
     for name, scores in measured.items():
@@ -72,8 +81,9 @@ def _checkout(target: Path, profile: str) -> Path:
     return target
 
 
-def _make(checkout: Path, plan: Plan) -> Path:
-    words = [*plan.words(), f"RUN={_RUN}", f"PYTHON_SYSTEM={sys.executable}"]
+def _make(checkout: Path, plan: Plan, records: Optional[Path]) -> Path:
+    words = [*plan.words(), *([f"RECORDS={records.resolve()}"] if records else [])]
+    words += [f"RUN={_RUN}", f"PYTHON_SYSTEM={sys.executable}"]
     # What a make above us was told is not meant for this one; our output is the verdict alone.
     clean = [part for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL") for part in ("-u", name)]
     shell = ["bash", "-c", 'exec "$@" 1>&2', "bash"]

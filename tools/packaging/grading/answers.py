@@ -39,13 +39,14 @@ _LONGEST = 4096
 
 
 class Sources(NamedTuple):
-    """What a grader asks of the model.
+    """What a grader asks of the model, and what of the grader's own a package was made with.
 
     test_set   arithmetic rows of the grader's own; None draws new ones
     squad      a file in the SQuAD format; None takes the one that the profile names
     seed       of the draw
     per_kind   problems of each kind that are drawn, as far as there are so many
     device     where to decode
+    records    the record file that was trained on, if it was not made from the corpus
     """
 
     test_set: Optional[Path] = None
@@ -53,6 +54,7 @@ class Sources(NamedTuple):
     seed: int = 1
     per_kind: int = 20
     device: str = "CPU"
+    records: Optional[Path] = None
 
 
 def reading_file(package: Package, sources: Sources) -> Path:

@@ -86,7 +86,8 @@ def seed_of(package: Path) -> int:
 def _check_own(request: Request) -> None:
     """UserError where the grader's own files cannot be used: no package is to blame for that."""
     sources = request.sources
-    for path in (request.weights, request.base, sources.test_set, sources.squad):
+    named = (request.weights, request.base, sources.test_set, sources.squad, sources.records)
+    for path in named:
         if path is not None and not path.is_file():
             raise UserError("no such file", path, "check the path")
     if sources.test_set is not None:
@@ -144,6 +145,9 @@ class _Grading:
             return
         self._take(layout.PARAMETERS, lambda: weights.parameter_rows(package, counts))
         self._take("training", lambda: training.step_rows(package, rules))
+        given = self._value(layout.RECORDS, lambda: training.given_records(package))
+        if given:
+            self.notes.append(given)
         self._take(layout.LOSSES, lambda: training.loss_rows(package, counts.trained))
         measured = self._value("predictions", lambda: figures.measure(package, counts))
         if measured is None:
@@ -188,7 +192,13 @@ class _Grading:
         if depth >= 2:
             self._take(
                 "the run made again",
-                lambda: reproduce_rows(package, self.contents, measured, work / "reproduce"),
+                lambda: reproduce_rows(
+                    package,
+                    self.contents,
+                    measured,
+                    work / "reproduce",
+                    self.request.sources.records,
+                ),
             )
 
     def _take(self, group: str, rows: Any) -> None:

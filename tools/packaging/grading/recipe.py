@@ -40,7 +40,10 @@ _ABSENT = object()
 
 
 class Plan(NamedTuple):
-    """The variables of `make`, as a package was made with."""
+    """The variables of `make`, as a package was made with.
+
+    given   name of the record file that was trained on instead of the corpus
+    """
 
     profile: str
     budget: str
@@ -48,25 +51,36 @@ class Plan(NamedTuple):
     seed: int
     cards: int
     hbm: Optional[int] = None
+    given: Optional[str] = None
 
     def words(self) -> List[str]:
         """`PROFILE=tiny`, …; without a value that is none."""
-        given = {name: value for name, value in self._asdict().items() if value is not None}
-        return [f"{name.upper()}={value}" for name, value in given.items()]
+        values = ((name, getattr(self, name)) for name in VARIABLES)
+        return [f"{name.upper()}={value}" for name, value in values if value is not None]
+
+    def resolve(self, output: Path, configs: Path) -> None:
+        """Write the resolved files of `configs` into `output`."""
+        given = None if self.given is None else Path(self.given)
+        resolve(output, *(getattr(self, name) for name in VARIABLES), configs=configs, given=given)
+
+
+VARIABLES = ("profile", "budget", "recipe", "seed", "cards", "hbm")
 
 
 def plan_of(package: Package) -> Plan:
-    """Read configs/profile.json; UserError where a value is none that make would take."""
+    """Read configs/profile.json and records.json; UserError for a value that make would refuse."""
     where = layout.PROFILE
-    told = read_resolved(package.folder / where, [n for n in Plan._fields if n != "hbm"])
-    hbm = told.setdefault("hbm", None)
+    told = read_resolved(package.folder / where, VARIABLES[:-1])
+    told.setdefault("hbm", None)  # without cards
+    given = read_resolved(package.folder / "configs/records.json", []).get("given")
     for key, most in (("seed", 1 << 32), ("cards", 1024), ("hbm", 1024)):
-        if key == "hbm" and hbm is None:
-            continue  # no cards
-        if type(told[key]) is not int or not 0 < told[key] <= most:
+        is_left_out = key == "hbm" and told[key] is None
+        if not is_left_out and (type(told[key]) is not int or not 0 < told[key] <= most):
             raise UserError(f"{key} is {told[key]!r:.40}", where, "ask the team")
     names = [check_name(str(told[key]), where) for key in ("profile", "budget", "recipe")]
-    return Plan(*names, told["seed"], told["cards"], hbm)
+    if given is not None:
+        given = check_name(given if isinstance(given, str) else "", "configs/records.json")
+    return Plan(*names, told["seed"], told["cards"], told["hbm"], given)
 
 
 def differences(package: Package, plan: Plan, configs: Path, work: Path) -> List[str]:
@@ -74,7 +88,7 @@ def differences(package: Package, plan: Plan, configs: Path, work: Path) -> List
     if not (configs / "recipes" / f"{plan.recipe}.yaml").is_file():
         return [f"there is no recipe {plan.recipe}"]
     shutil.rmtree(work, ignore_errors=True)
-    resolve(work, *plan, configs=configs)
+    plan.resolve(work, configs)
     found = []
     for path in sorted(work.iterdir()):
         parse = yaml.safe_load if path.suffix == ".yaml" else json.loads

@@ -73,6 +73,23 @@ def step_rows(package: Package, rules: Contest) -> Iterator[Row]:
     yield count_of(layout.LOSSES, "steps that do not follow one another", gaps)
 
 
+def given_records(package: Package) -> str:
+    """What cannot be measured of a training on records that were made elsewhere; else ''."""
+    folder = package.folder
+    named = read_resolved(folder / "configs/records.json", []).get("given")
+    given = read_resolved(folder / layout.RECORDS, []).get("given")
+    if named is None and given is None:
+        return ""
+    if not isinstance(given, dict) or given.get("file") != named:
+        what = f"its records are {str(given)[:80]}, configs/records.json names {str(named)[:80]}"
+        raise UserError(what, layout.RECORDS, "ask the team")
+    return (
+        f"Training read {str(named)[:80]} (sha256 {str(given.get('sha256'))[:64]}), which the "
+        "package does not hold: what is in it, and that no problem that was held out is, was not "
+        "measured."
+    )
+
+
 def loss_rows(package: Package, trained: int) -> Iterator[Row]:
     """loss.csv against the losses that the workers' logs print, and each log against itself."""
     table = {step.step: step.loss for step in read_losses(package.folder / layout.LOSSES)}
