@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -212,6 +213,46 @@ def answers(stacks: Stacks, case: Case, adapter: Path) -> Dict[str, Any]:
     return {"answers": len(pairs), "equal": sum(ours == theirs for ours, theirs in pairs)}
 
 
+def evaluation(stacks: Stacks) -> Dict[str, Any]:
+    """MindFormers' evaluation of the merged model, and what our score makes of its log."""
+    work, run = stacks.work, stacks.work.parent
+    records, log = work / "squad/squad.mindrecord", work / "evaluate.log"
+    if not records.is_file():
+        records.parent.mkdir(exist_ok=True)
+        stacks.run(
+            PYPI, "squad-records", "tools.convert", "squad-records", "--input",
+            ROOT / "material/embedded/reading.json", "--tokenizer", run / "base/tokenizer.model",
+            "--seq-length", _READING_LENGTH, "--pad-id", 2, "--output", records,
+        )  # fmt: skip
+    if not log.is_file() or not _SCORE.search(log.read_text("utf-8", errors="replace")):
+        tiny = yaml.safe_load((run / "config/finetune.yaml").read_text("utf-8"))
+        native = yaml.safe_load((CONFIGS / "squad.yaml").read_text("utf-8"))
+        native = cut_down(native, tiny["model"]["model_config"], 1)
+        native["model"]["model_config"]["seq_length"] = _READING_LENGTH
+        for section in ("eval_dataset", "eval_dataset_task"):
+            data = native[section].get("dataset_config", native[section])
+            data["data_loader"]["dataset_dir"] = str(records)
+            data.update(batch_size=1, num_parallel_workers=1)
+        tokenizer = {"type": "LlamaTokenizer", "vocab_file": str(work / "merged/tokenizer.model")}
+        native["processor"]["tokenizer"] = {**tokenizer, "pad_token": "</s>"}
+        config = work / "squad.yaml"
+        config.write_text(yaml.safe_dump(native, sort_keys=False), encoding="utf-8")
+        checkpoint = work / "merged/model.ckpt"
+        stacks.run(CONTEST, "evaluate", "benchmarks.contest_evaluate", config, checkpoint)
+    theirs = _SCORE.findall(log.read_text("utf-8", errors="replace"))[-1]
+    stacks.run(PYPI, "score", "tools.score", "squad", "--log", log, "--json")
+    ours = json.loads((work / "score.log").read_text("utf-8"))
+    return {
+        "questions": int(theirs[2]),
+        "mindformers": {"f1": float(theirs[0]), "em": float(theirs[1])},
+        "ours": {"f1": ours["f1"], "em": ours["em"]},
+    }
+
+
+_READING_LENGTH = 384
+_SCORE = re.compile(r"F1 score: ([\d.]+), Em score: ([\d.]+), total_count: (\d+)")
+
+
 def losses_of(folder: Path) -> np.ndarray:
     rows = (folder / "loss.csv").read_text("utf-8").splitlines()[1:]
     return np.array([float(row.split(",")[1]) for row in rows])
@@ -247,6 +288,7 @@ def main(run: str, output: Optional[Path]) -> None:
         "resumed_at": resumed_at,
         "largest_difference_after_resuming": float(abs(after - losses[CONTEST]).max()),
         "generate": answers(stacks, case, trained[CONTEST] / "adapters/5.ckpt"),
+        "evaluate": evaluation(stacks),
     }
     click.echo(json.dumps(result, indent=1))
     if output:
