@@ -128,19 +128,30 @@ SOURCE         := $(call profile_value,model,source)
 TOKENIZER_KIND := $(call profile_value,tokenizer,kind)
 ARTEFACT       := $(if $(filter seed,$(SOURCE)),,$(M)/$(call profile_value,model,file))
 has_artefact    = $(shell grep -qs '^artifacts:.*[[ ]$(1)[],]' configs/$(PROFILE)/profile.yaml && echo yes)
+VOCABULARY     := $(if $(filter file,$(TOKENIZER_KIND)),$(M)/$(call profile_value,tokenizer,file))
 TRAIN_JSON     := $(if $(call has_artefact,contest-train),$(M)/train.json)
 READING        := $(if $(call has_artefact,squad-dev),$(M)/dev-v1.1.json,material/embedded/reading.json)
+
+# What is asked: arithmetic, where the profile says nothing, or multiple-choice questions.
+TASK           := $(shell sed -n 's/^task: *\([a-z]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
+CHOICES        := $(if $(call has_artefact,mmlu),$(M)/data.tar $(M)/cmmlu_v1_0_1.zip,material/embedded/choices)
+CHOICE_FILES   := $(if $(call has_artefact,mmlu),$(CHOICES),$(wildcard material/embedded/choices/*/*/*.csv))
 
 $(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml)
 	$(STAGE) fetch -- $(PYTHON) -m tools.fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)'
 # Right files keep their time, so that a fetch that changed nothing remakes nothing.
-$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(READING) $(M)/tokenizer.model)): | $(M)/fetched.json ;
+$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(CHOICE_FILES) $(READING) $(VOCABULARY))): | $(M)/fetched.json ;
 
 $(R)/base/model.ckpt: $(C)/model.json $(ARTEFACT)
 	$(STAGE) convert-weights -- $(PYTHON) -m tools.convert weights --config $< --material $(M) --output $@
 
+ifeq ($(TASK),choices)
+$(R)/corpus/corpus.json: $(C)/corpus.json $(CHOICE_FILES)
+	$(STAGE) convert-choices -- $(PYTHON) -m tools.convert choices --config $< $(CHOICES:%=--input %) --folder $(R)/corpus
+else
 $(R)/corpus/corpus.json: $(C)/corpus.json $(TRAIN_JSON)
 	$(STAGE) convert-math -- $(PYTHON) -m tools.convert math --config $< $(if $(TRAIN_JSON),--input $(TRAIN_JSON)) --folder $(R)/corpus
+endif
 
 ifeq ($(TOKENIZER_KIND),gguf)
 TOKENIZER := $(R)/base/tokenizer.json
@@ -152,8 +163,8 @@ $(TOKENIZER): $(C)/tokenizer.json $(R)/corpus/corpus.json material/embedded/read
 	$(STAGE) convert-tokenizer -- $(PYTHON) -m tools.convert tokenizer --config $< --train $(R)/corpus/train.jsonl --text material/embedded/reading.json --output $@
 else
 TOKENIZER := $(R)/base/tokenizer.model
-$(TOKENIZER): $(C)/tokenizer.json $(M)/tokenizer.model
-	@mkdir -p $(@D) && cp $(M)/tokenizer.model $@.partial && mv $@.partial $@
+$(TOKENIZER): $(C)/tokenizer.json $(VOCABULARY)
+	@mkdir -p $(@D) && cp $(VOCABULARY) $@.partial && mv $@.partial $@
 endif
 
 # It tells people what the corpus costs in tokens; the report tells how long that took.

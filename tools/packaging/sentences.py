@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
+from tools.corpus.kinds import is_choice
 from tools.packaging.facts import Facts
 from tools.packaging.texts import Text, label, say
 
@@ -36,7 +37,8 @@ def claims(facts: Facts) -> List[Text]:
     """What the figures can and cannot say."""
     arithmetic, asked = facts.after["math"], facts.after["squad"]["count"]
     judge = label("judges", arithmetic["judge"])
-    lines = [say("claims.held_out", count=arithmetic["count"], judge=judge)]
+    unit = say(f"units.{task(facts)}")
+    lines = [say("claims.held_out", count=arithmetic["count"], unit=unit, judge=judge)]
     if not facts.contest_model:
         lines.append(say("claims.other_model"))
     if not facts.before["squad"]["em"] or not facts.before["squad"]["f1"]:
@@ -81,6 +83,7 @@ def figures(facts: Facts) -> Dict[str, Text]:
     return {
         "kinds": say(
             "figures.kinds",
+            what=accuracy(facts),
             was=100 * before["accuracy"],
             now=100 * after["accuracy"],
             worst=min(shares.values()),
@@ -102,6 +105,16 @@ def figures(facts: Facts) -> Dict[str, Text]:
             em_least=facts.minimum.em,
         ),
     }
+
+
+def task(facts: Facts) -> str:
+    """What the phase of this run asks: arithmetic, or choices."""
+    return facts.rules.phases[facts.after["contest"]["phase"]].task
+
+
+def accuracy(facts: Facts) -> Text:
+    """What the accuracy is called."""
+    return say(f"accuracy.{task(facts)}")
 
 
 def kept_share(facts: Facts) -> str:
@@ -130,7 +143,8 @@ def _corpus(content: Dict[str, Any]) -> Text:
     }
     if source == "generated":
         return say("notes.corpus_generated", **values)
-    return say("notes.corpus_from", source=source, **values)
+    asked = all(map(is_choice, content.get("kinds") or [""]))
+    return say(f"notes.corpus_{'choices' if asked else 'from'}", source=source, **values)
 
 
 def _records(content: Dict[str, Any]) -> Text:
@@ -150,6 +164,7 @@ def _change(facts: Facts) -> Text:
     before, after = facts.before["math"], facts.after["math"]
     was, now = 100 * before["accuracy"], 100 * after["accuracy"]
     values = {"was": was, "now": now, "correct": after["correct"], "count": after["count"]}
+    values.update(what=accuracy(facts), unit=say(f"units.{task(facts)}"))
     if now == was:
         return say("verdict.unchanged", **values)
     direction = "rose" if now > was else "fell"
