@@ -148,7 +148,9 @@ def test_check(change, fault):
         ("mmlu.anatomy", True),
         ("cmmlu.anatomy", True),
         ("mmlu.high_school_government_and_politics", True),
-        ("mmlu." + "a" * 36, False),
+        ("cmmlu.elementary_information_and_technology", True),  # the longest of both sets
+        ("mmlu." + "a" * 55, True),
+        ("mmlu." + "a" * 56, False),
         ("mmlu.", False),
         ("mmlu.A", False),
         ("squad.a", False),

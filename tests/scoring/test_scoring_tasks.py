@@ -91,6 +91,22 @@ def test_mixed_rows_are_refused(files):
     assert result.exit_code == 2 and "no phase asks together" in result.output
 
 
+@pytest.mark.parametrize(
+    "trained, accuracy, ratio_part, score",
+    [
+        # The table in the report of 名起科南 (public archive, second phase), of four ranks.
+        (4_194_304, 0.9683, 0.298281, 0.976091),
+        (33_554_432, 0.9742, 0.286250, 0.968190),
+        (67_108_864, 0.9806, 0.272500, 0.958920),
+        (134_217_728, 0.9776, 0.245000, 0.929320),
+    ],
+)
+def test_scores_that_an_entry_reports(trained, accuracy, ratio_part, score):
+    entry = scores.contest_entry(accuracy, trained, phase=2)
+    assert entry["score"] == pytest.approx(score, abs=2e-6)
+    assert entry["score"] - 0.7 * accuracy == pytest.approx(ratio_part, abs=2e-6)
+
+
 def test_the_second_phase_has_its_own_denominator_and_no_published_minimum():
     first, second = RULES.phases[1], RULES.phases[2]
     assert contest.denominator_of(RULES, None, second) == 7_321_000_000

@@ -32,8 +32,8 @@ UNIQUE_ENGLISH = 9993
 KINDS: Tuple[str, ...] = (*CHINESE, ENGLISH)
 
 # Multiple-choice questions have their set and subject as kind, `mmlu.anatomy`: both sets have a
-# subject of that name. 40 characters are what scores.json allows; the longest known has them.
-_CHOICE_KIND = re.compile(r"(?=.{1,40}\Z)(?:mmlu|cmmlu)\.[a-z0-9_]+")
+# subject of that name. 60 characters are what prediction rows allow (tools/scoring/rows.py).
+_CHOICE_KIND = re.compile(r"(?=.{1,60}\Z)(?:mmlu|cmmlu)\.[a-z0-9_]+")
 
 
 def is_choice(kind: str) -> bool:
