@@ -8,9 +8,9 @@ Which of the two a file is shows in its first line, so both may lie in one folde
 and a tar archive are read alike; of what lies elsewhere than in dev, val and test (MMLU's
 auxiliary_train, whose subjects are not known) nothing is.
 
-The organisers' own conversion read MMLU's files with a header that they do not have, and so lost the
-first row of each of its 171 (27 604 of 27 775 questions are left, as they state); an option such as
-"None" became "nan" there. Neither is done here.
+The organisers' own conversion took the first row of each of MMLU's 171 files for a header and lost
+it (27 604 of 27 775 questions are left, as entries report), and an option such as "None" became
+"nan" in it. Neither is done here.
 """
 
 from __future__ import annotations
