@@ -111,7 +111,7 @@ else
 
 fetch: $(M)/fetched.json  ## material/: the profile's artefacts, resumed and verified
 convert: $(R)/base/model.ckpt $(R)/corpus/tokens.json $(R)/records/train.mindrecord $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
-baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and arithmetic accuracy
+baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and accuracy
 finetune: $(R)/finetune/run.json  ## LoRA checkpoints at even intervals, logs, loss curve
 merge: $(R)/merged/done  ## whole merged checkpoints
 evaluate: $(R)/evaluate/best.json  ## every checkpoint's scores; the best eligible one
