@@ -11,6 +11,8 @@ SEED    ?= 1
 TEAM    ?= team
 RUN     ?= $(PROFILE)-$(BUDGET)
 CARDS   ?=
+# Memory of a card, GB.
+HBM     ?=
 RESUME  ?= auto
 # Of several hosts, the same command on each: how many, which one this is, where the first listens.
 NODES       ?=
@@ -46,7 +48,7 @@ PIPELINE := fetch convert baseline finetune merge evaluate report all submit
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR WEIGHTS_URL SUBMISSION DEPTH GRADE\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR WEIGHTS_URL SUBMISSION DEPTH GRADE\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -94,7 +96,7 @@ $(PIPELINE): $(C)/resolved
 	+@$(MAKE) $@ PIPELINE_LOCKED=yes
 
 # What the command line says; the file changes only when that changes.
-VARIABLES := $(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS)
+VARIABLES := $(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS) $(HBM:%=%GB)
 .PHONY: changed
 $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter-out $(file < $(C)/variables),$(VARIABLES)),changed)
 	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
@@ -102,7 +104,7 @@ $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter
 
 # One small file a subject, rewritten only when its content changes: then what needs it is remade.
 $(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
-	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') --output $(C)
+	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') --output $(C)
 	@touch $@
 
 else
@@ -137,9 +139,12 @@ TASK           := $(shell sed -n 's/^task: *\([a-z]*\).*/\1/p' configs/$(PROFILE
 CHOICES        := $(if $(call has_artefact,mmlu),$(M)/data.tar $(M)/cmmlu_v1_0_1.zip,material/embedded/choices)
 CHOICE_FILES   := $(if $(call has_artefact,mmlu),$(CHOICES),$(wildcard material/embedded/choices/*/*/*.csv))
 
-$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml)
+# Of what was fetched, what is gone: deleted by hand, it is fetched again.
+GONE := $(filter-out $(notdir $(wildcard $(M)/*)),$(shell sed -n 's/^ *"file": "\(.*\)",$$/\1/p' $(M)/fetched.json 2>/dev/null))
+.PHONY: gone
+$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml artifacts.lock) $(if $(GONE),gone)
 	$(STAGE) fetch -- $(PYTHON) -m tools.fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)'
-# Right files keep their time, so that a fetch that changed nothing remakes nothing.
+# Right files keep their time, even if fetched again: what did not change remakes nothing.
 $(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(CHOICE_FILES) $(READING) $(VOCABULARY))): | $(M)/fetched.json ;
 
 $(R)/base/model.ckpt: $(C)/model.json $(ARTEFACT)

@@ -26,7 +26,7 @@ from tools.cli import Command
 from tools.files.figure import GREY, new_figure, save_figure
 from tools.llama.lora import LoraConfig, adapter_parameters, count
 from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
-from tools.settings.resolve import read_finetune
+from tools.settings.native import read_finetune
 
 STEPS = 12
 

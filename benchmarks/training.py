@@ -28,7 +28,7 @@ import numpy as np
 import yaml
 
 from tools.cli import Command
-from tools.settings.resolve import PLAIN_ARCH, read_finetune
+from tools.settings.native import PLAIN_ARCH, read_finetune
 
 SETTLED = 2
 OURS, STOCK = "tools.finetune", "benchmarks.stock_finetune"

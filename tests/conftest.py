@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fault_server import FaultServer
 from hypothesis import settings
 
 # A busy machine is no fault of the code: no example has a deadline.
@@ -21,3 +23,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/data is not on this machine")
     return folder
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    """A web server that misbehaves as it is told, reached without any proxy."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = FaultServer()
+    yield server
+    server.close()

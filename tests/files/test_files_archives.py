@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -12,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools.files.archives import extract_member, read_members
+from tools.files.archives import extract_all, extract_member, member_name, read_members
 from tools.files.errors import UserError
-from tools.files.hashing import content_of
+from tools.files.hashing import WrongContent, content_of
 
 TEXT = b"the quick brown fox " * 500
 
@@ -40,6 +41,38 @@ def test_member_is_found_by_the_end_of_its_path(tmp_path):
     path = archive(tmp_path / "a.zip", {"squad/dev.json": TEXT, "squad/not-dev.json": b""})
     extract_member(path, "dev.json", tmp_path / "dev.json", limit=10**6)
     assert (tmp_path / "dev.json").read_bytes() == TEXT
+
+
+@pytest.mark.parametrize(
+    "pattern, name",
+    [
+        ("*.mindrecord", "a.mindrecord"),
+        ("*.mindrecord.db", "a.mindrecord.db"),
+        ("x/y.txt", "y.txt"),
+    ],
+)
+def test_members_by_the_end_of_their_names(tmp_path, pattern, name):
+    """Hidden copies, as some systems pack them along, count for nothing."""
+    members = ["in/a.mindrecord", "in/a.mindrecord.db", "x/y.txt", "__MACOSX/in/._a.mindrecord"]
+    path = archive(tmp_path / "a.zip", {member: member.encode() for member in members})
+    assert member_name(path, pattern) == name
+    extract_member(path, pattern, tmp_path / name, limit=100)
+    assert (tmp_path / name).read_bytes().decode().endswith(name)
+
+
+@pytest.mark.parametrize("pattern, count", [("*.txt", "2 members"), ("*.json", "no member")])
+def test_ends_that_are_not_one_member(tmp_path, pattern, count):
+    path = archive(tmp_path / "a.zip", {"a.txt": b"", "b.txt": b""})
+    with pytest.raises(WrongContent, match=count):
+        member_name(path, pattern)
+    assert count in refusal(path, pattern)
+
+
+def test_room_is_asked_for_before_it_is_unpacked(tmp_path, monkeypatch):
+    path = archive(tmp_path / "a.zip", {"x": TEXT})
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=len(TEXT) - 1))
+    assert "1 B too little" in refusal(path, "x")
 
 
 def refusal(path: Path, member: str, limit: int = 10**6, **known) -> str:
@@ -125,6 +158,9 @@ def test_any_damage_is_refused_or_harmless(tmp_path, data):
         assert target.read_bytes() == TEXT
 
 
+# --- Those that are wanted -----------------------------------------------------------------------
+
+
 MEMBERS = {"b/2.csv": b"two", "a/1.csv": b"one", "a/1.txt": b"not wanted"}
 
 
@@ -182,3 +218,69 @@ def test_archives_that_are_none_or_cut(tmp_path):
     for path in (cut, none):
         with pytest.raises(UserError, match="damaged archive"):
             list(read_members(path, is_csv, limit=1 << 20))
+
+
+# --- All of an archive ---------------------------------------------------------------------------
+
+
+def test_all_of_it(tmp_path):
+    path = archive(tmp_path / "a.zip", {"x/": b"", "x/y.txt": TEXT, "z.sh": b"#!"})
+    with zipfile.ZipFile(path, "a") as opened:
+        info = zipfile.ZipInfo("run.sh")
+        info.external_attr = (stat.S_IFREG | 0o755) << 16
+        opened.writestr(info, "#!")
+        opened.writestr("empty/", "")
+    for _ in range(2):  # the second time it takes the first one's place
+        assert extract_all(path, tmp_path / "out", limit=10**6) == 3
+        found = {str(entry.relative_to(tmp_path / "out")) for entry in tmp_path.rglob("out/**/*")}
+        assert found == {"x", "x/y.txt", "z.sh", "run.sh", "empty"}
+        (tmp_path / "out" / "old").write_text("goes")
+    assert (tmp_path / "out" / "x" / "y.txt").read_bytes() == TEXT
+    assert (tmp_path / "out" / "run.sh").stat().st_mode & stat.S_IXUSR
+    assert not (tmp_path / "out" / "z.sh").stat().st_mode & stat.S_IXUSR
+
+
+def refusal_of_all(path: Path, limit: int = 10**6) -> str:
+    with pytest.raises(WrongContent) as fault:
+        extract_all(path, path.parent / "out", limit=limit)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    return str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "members, fault",
+    [
+        ({"good": b"", "../evil": b""}, "leads out"),
+        ({"good": b"", "/evil": b""}, "leads out"),
+        ({"../evil/": b""}, "leads out"),
+        ({"a": b"", "a/b": b""}, "two of its members have one name"),
+        ({"a/": b"", "a": b""}, "two of its members have one name"),
+        ({"a/b": TEXT, "c": TEXT}, "larger than"),
+    ],
+)
+def test_one_hostile_member_and_nothing_is_written(tmp_path, members, fault):
+    assert fault in refusal_of_all(archive(tmp_path / "a.zip", members), limit=len(TEXT))
+
+
+def test_links_are_not_unpacked(tmp_path):
+    info = zipfile.ZipInfo("link")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        opened.writestr("good", "x")
+        opened.writestr(info, "/etc")
+    assert "a link" in refusal_of_all(tmp_path / "a.zip")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_one_name_twice(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        opened.writestr("a", "1")
+        opened.writestr("a", "2")
+    assert "two of its members" in refusal_of_all(tmp_path / "a.zip")
+
+
+def test_a_header_that_lies_and_nothing_is_written(tmp_path):
+    path = archive(tmp_path / "a.zip", {"x": TEXT})
+    true, lie = len(TEXT).to_bytes(4, "little"), (9).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(true, lie))
+    assert refusal_of_all(path, limit=100)

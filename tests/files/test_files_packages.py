@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tools.files import packages
-from tools.files.download import Unavailable
 from tools.files.errors import UserError
 from tools.files.packages import download_wheel
+from tools.files.web import Unavailable
 
 WHEEL = "toy_model-1-py3-none-any.whl"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tools.files.artifact import Archive, Artifact
 from tools.files.errors import UserError
-from tools.files.fetching import RECORD, Archive, Artifact, fetch_artifacts
+from tools.files.fetching import RECORD, fetch_artifacts
 from tools.machine.artifacts import (
     ABSENT,
-    FORGOTTEN,
     MIRRORED,
     THERE,
     WRONG,
@@ -21,19 +21,21 @@ from tools.machine.artifacts import (
 )
 from tools.machine.network import REACHED, Index, Reply
 
-PLAIN = Artifact("a", "a.txt", "none", bytes=4, url="https://x/a.txt")
-ZIPPED = Artifact("b", "b.txt", "none", url="https://x/b.zip", archive=Archive("b.zip"), member="b")
+PLAIN = Artifact("a", "a.txt", "none", bytes=4, urls=("https://x/a.txt",))
+ZIPPED = Artifact(
+    "b", "b.txt", "none", urls=("https://x/b.zip",), archive=Archive("b.zip"), member="b"
+)
 WHEEL = Artifact("c", "c.gguf", "none", package="c_d==1", archive=Archive("c.whl"), member="c")
 ALL = (PLAIN, ZIPPED, WHEEL)
 INDEX = Index("https://pypi.example/simple/")
 
 
-def states(folder: Path, mirror=None, fetched=False):
-    return [item.state for item in find_artifacts(ALL, folder, fetched, mirror, INDEX)]
+def states(folder: Path, *mirrors: str):
+    return [item.state for item in find_artifacts(ALL, folder, mirrors, INDEX)]
 
 
 def test_an_empty_folder_sends_to_the_sources(tmp_path):
-    found = find_artifacts(ALL, tmp_path, False, None, INDEX)
+    found = find_artifacts(ALL, tmp_path, (), INDEX)
     assert [item.urls for item in found] == [
         ("https://x/a.txt",),
         ("https://x/b.zip",),
@@ -44,7 +46,7 @@ def test_an_empty_folder_sends_to_the_sources(tmp_path):
 
 
 def test_pip_without_an_index_is_not_asked_for(tmp_path):
-    found = find_artifacts((WHEEL,), tmp_path, False, None, Index(asked=False))
+    found = find_artifacts((WHEEL,), tmp_path, (), Index(asked=False))
     assert found[0].urls == () and found[0].state == ABSENT
 
 
@@ -76,14 +78,31 @@ def test_a_mirror_is_a_folder_of_files_or_archives(tmp_path):
 
 
 def test_a_mirror_by_address_is_asked_first(tmp_path):
-    found = find_artifacts(ALL, tmp_path, False, "https://m/x/", INDEX)
+    found = find_artifacts(ALL, tmp_path, ["https://m/x/"], INDEX)
     assert found[0].urls == ("https://m/x/a.txt", "https://x/a.txt")
     assert found[1].urls == ("https://m/x/b.txt", "https://m/x/b.zip", "https://x/b.zip")
 
 
-def test_what_make_takes_for_fetched_is_not_asked_for(tmp_path):
+def test_mirrors_are_asked_in_order(tmp_path):
     (tmp_path / "a.txt").write_text("four")
-    assert states(tmp_path, fetched=True) == [THERE, FORGOTTEN, FORGOTTEN]
+    mirrors = ["https://one/", "https://two/x"]
+    found = find_artifacts(ALL, tmp_path / "m", mirrors, INDEX)
+    assert found[0].urls == ("https://one/a.txt", "https://two/x/a.txt", "https://x/a.txt")
+    assert states(tmp_path / "m", *mirrors, str(tmp_path))[0] == MIRRORED
+
+
+def test_what_is_gone_is_fetched_again(tmp_path):
+    """As the Makefile judges: by the files that fetched.json lists."""
+    configs, material = tmp_path / "configs", tmp_path / "material"
+    (configs / "p").mkdir(parents=True)
+    for path in (configs / "artifacts.yaml", configs / "p" / "profile.yaml"):
+        path.write_text("")
+    (tmp_path / "a.txt").write_text("four")
+    fetch_artifacts([PLAIN], material, str(tmp_path))
+    assert is_fetched(material, "p", configs)
+    (material / "a.txt").unlink()
+    assert not is_fetched(material, "p", configs)
+    assert states(material) == [ABSENT] * 3
 
 
 def test_fetched_is_by_the_times_of_the_configs(tmp_path):
@@ -98,12 +117,16 @@ def test_fetched_is_by_the_times_of_the_configs(tmp_path):
         os.utime(path, (20, 20))
         assert not is_fetched(material, "p", configs)
         os.utime(path, (10, 10))
+    (tmp_path / "artifacts.lock").write_text("{}")
+    assert not is_fetched(material, "p", configs)
+    os.utime(tmp_path / "artifacts.lock", (10, 10))
+    assert is_fetched(material, "p", configs)
     (material / RECORD).unlink()
     assert not is_fetched(material, "p", configs)
 
 
 def test_replies_go_to_those_who_asked(tmp_path):
-    found = find_artifacts(ALL, tmp_path, False, None, INDEX)
+    found = find_artifacts(ALL, tmp_path, (), INDEX)
     reply = Reply("x", REACHED)
     answered = with_replies(found, {"https://x/b.zip": reply, "https://other/": reply})
     assert [item.replies for item in answered] == [(), (reply,), ()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.machine.artifacts import ABSENT, FORGOTTEN, MIRRORED, THERE, WRONG, Found
+from tools.machine.artifacts import ABSENT, MIRRORED, THERE, WRONG, Found
 from tools.machine.judge_surroundings import (
     judge_artifacts,
     judge_clock,
@@ -52,9 +52,8 @@ SLOW, STRANGE = Reply("https://x/a", SILENT, "no answer"), Reply("https://x/a", 
     "state, package, replies, verdict, text",
     [
         (THERE, False, (), OK, "material/small/a is there"),
-        (MIRRORED, False, (), OK, "in the mirror"),
+        (MIRRORED, False, (), OK, "in a mirror"),
         (WRONG, False, (), FAULT, "remove it and material/small/fetched.json"),
-        (FORGOTTEN, False, (), FAULT, "rm material/small/fetched.json"),
         (ABSENT, False, (), SKIPPED, "--offline"),
         (ABSENT, False, (THERE_NOW,), OK, "from https://x/a"),
         (ABSENT, False, (GONE, THERE_NOW), OK, "from https://x/a"),

@@ -106,7 +106,7 @@ MISTAKES = {
         (TRAINING, "# Prerequisite", "# ghp_" + "x1" * 20 + "\n# ", "holds a token of GitHub"),
     ],
     "text": [
-        (TRAINING, "learning_rate: 3.0e-4", "learning_rate: 3e-4", "text '3e-4', not a number"),
+        (TRAINING, "learning_rate: 1.0e-4", "learning_rate: 1e-4", "text '1e-4', not a number"),
         (TRAINING, "use_clip_grad: True", 'use_clip_grad: "True"', "write True without quotes"),
     ],
     "silent": [
@@ -118,11 +118,11 @@ MISTAKES = {
         (RUN + "profile.json", '"cards": 2', '"cards": 4', "needs 2 cards, there are 4"),
     ],
     "five": [
-        (PROFILE, "train: 9000", "train: 256", "4 steps (budget quick), fewer than the 5 check"),
+        (PROFILE, "train: 9000", "train: 128", "4 steps (budget quick), fewer than the 5 check"),
         (
             TRAINING,
             "  - type: MFLossMonitor",
-            "  - {type: CheckpointMonitor, keep_checkpoint_max: 1}\n  - type: MFLossMonitor",
+            "  - {type: CheckpointMointor, keep_checkpoint_max: 1}\n  - type: MFLossMonitor",
             "keep_checkpoint_max 1 deletes checkpoints of which 5 are scored",
         ),
     ],

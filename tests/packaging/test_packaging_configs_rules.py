@@ -11,7 +11,6 @@ from tools.packaging.configs.document import compose
 from tools.packaging.configs.rules import RULES
 from tools.packaging.configs.schema import read_schema
 
-PARALLEL = "  pipeline_stage: 1\n"
 SAVER = "callbacks:\n  - type: CheckpointMonitor\n    keep_checkpoint_max: "
 
 # rule: (good file, the change that breaks it, the fault, what its line holds: the change itself
@@ -58,13 +57,19 @@ BAD: Dict[str, List[Tuple]] = {
             "micro_batch_interleave_num: 3\nuse_parallel:",
             "batch_size 4 is not divisible by micro_batch_interleave_num 3",
         ),
-        (TINY, PARALLEL, "  pipeline_stage: 2\n", "less than pipeline_stage 2", "micro_batch_num"),
+        (
+            TINY,
+            "  pipeline_stage: 1\n",
+            "  pipeline_stage: 2\n",
+            "less than pipeline_stage 2",
+            "micro_batch_num",
+        ),
     ],
     "cards": [
         (TINY, "data_parallel: 1", "data_parallel: 2", "makes 2 workers", "use_parallel:"),
         (TINY, "use_parallel: False", "use_parallel: True", "makes one worker"),
         (TINY, "model_parallel: 1", "model_parallel: 3", "3 does not divide num_heads 4"),
-        (LLAMA, PARALLEL, "  pipeline_stage: 4\n", "makes 4 workers", "use_parallel:"),
+        (LLAMA, "use_parallel: True", "use_parallel: False", "makes 4 workers"),
     ],
     "lora": [
         (TINY, "    pet_config:", "    no_config:", "lacks model_config.pet_config", "model_con"),

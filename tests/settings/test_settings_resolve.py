@@ -9,14 +9,9 @@ import pytest
 import yaml
 
 from tools.files.errors import UserError
+from tools.settings.native import PACKED_ARCH, PLAIN_ARCH, read_finetune
 from tools.settings.profile import CONFIGS
-from tools.settings.resolve import (
-    PACKED_ARCH,
-    PLAIN_ARCH,
-    read_finetune,
-    read_resolved,
-    resolve,
-)
+from tools.settings.resolve import read_resolved, resolve
 
 FILES = {
     "profile.json",

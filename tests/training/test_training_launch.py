@@ -17,7 +17,7 @@ from tools.files.errors import CheckFailed, UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters
 from tools.llama.shape import LlamaShape
-from tools.settings.resolve import PACKED_ARCH, read_finetune
+from tools.settings.native import PACKED_ARCH, read_finetune
 from tools.training import launch
 from tools.training.launch import finetune
 from tools.training.losses import HEADER

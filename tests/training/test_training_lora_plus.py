@@ -20,7 +20,8 @@ import numpy as np
 from mindspore import nn, ops
 ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
 from mindformers.core.lr import CosineWithWarmUpLR, LinearWithWarmUpLR
-from tools.training.lora_plus import LoraPlusAdamW, split_groups
+from tools.training.lora_plus import split_groups
+from tools.training.lora_plus_adamw import LoraPlusAdamW
 
 class Net(nn.Cell):
     def __init__(self):

@@ -37,7 +37,8 @@ def test_mindformers_and_the_decoder_give_the_same_logits(tmp_path: Path) -> Non
     from tools.llama.checkpoint import Checkpoint
     from tools.llama.decoder import Decoder
     from tools.llama.shape import LlamaShape
-    from tools.settings.resolve import read_finetune, resolve
+    from tools.settings.native import read_finetune
+    from tools.settings.resolve import resolve
 
     resolve(tmp_path / "config", "tiny", "quick", "plain", 3, 1)
     base = tmp_path / "base" / "model.ckpt"

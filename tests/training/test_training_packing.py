@@ -19,7 +19,7 @@ import yaml
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters
 from tools.llama.shape import LlamaShape
-from tools.settings.resolve import PACKED_ARCH, PLAIN_ARCH, read_finetune
+from tools.settings.native import PACKED_ARCH, PLAIN_ARCH, read_finetune
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "configs" / "tiny" / "finetune.yaml"

@@ -18,7 +18,7 @@ import yaml
 
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.shape import LlamaShape
-from tools.settings.resolve import read_finetune
+from tools.settings.native import read_finetune
 from tools.training import graphs
 
 ROOT = Path(__file__).resolve().parents[2]

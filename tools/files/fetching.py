@@ -1,263 +1,215 @@
-"""A folder filled with artefacts: from a mirror or their own source, verified, never altered."""
+"""A folder filled with artefacts: from mirrors or their own source, verified, never altered."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Optional, Union
-from urllib.parse import quote
+from typing import Any, Dict, List, Optional, Sequence, Union
 
-from tools.files.archives import extract_member
+from tools.files.artifact import Artifact, Fetched
 from tools.files.atomic import write_json
-from tools.files.download import Unavailable, download
 from tools.files.errors import UserError
-from tools.files.hashing import Content, check_content, content_of, read_chunks, store
+from tools.files.hashing import WrongContent, check_content, content_of
 from tools.files.lock import run_lock
-from tools.files.packages import download_wheel
+from tools.files.pins import LOCK, Pin, read_pins, write_pin
 from tools.files.progress import progress
-from tools.files.space import require_space
+from tools.files.sources import (
+    ARCHIVES,
+    Landed,
+    bring,
+    named_file,
+    read_mirrors,
+    require_room,
+    sources_of,
+    unpack_all,
+)
+from tools.files.transfer import Http
+from tools.files.web import Unavailable, is_url
 
 RECORD = "fetched.json"
-_ARCHIVES = ".archives"
-# What comes out of an archive whose member's size is not known beforehand.
-_MEMBER_LIMIT = 32 * 10**9
-
-
-@dataclass(frozen=True)
-class Archive:
-    """The zip or wheel that carries an artefact; None where bytes or sha256 are not known."""
-
-    file: str
-    bytes: Optional[int] = None
-    sha256: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """One file that can be fetched.
-
-    id       its name in configs; file: its name on the disk; about: one line on what it is.
-    bytes    its size, sha256: its digest; None where they are not known beforehand.
-    url      where it (or its archive) lies; or package: the `name==version` of its wheel.
-    member   its path in `archive`, if it comes in one.
-    """
-
-    id: str
-    file: str
-    licence: str
-    about: str = ""
-    bytes: Optional[int] = None
-    sha256: Optional[str] = None
-    url: Optional[str] = None
-    package: Optional[str] = None
-    archive: Optional[Archive] = None
-    member: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """One line of fetched.json. verified: its sha256 was known beforehand."""
-
-    id: str
-    file: str
-    bytes: int
-    sha256: str
-    verified: bool
-    licence: str
-    source: str
+_EARLIER = ".fetched.json"
+_IN_PLACE = "found in place"
 
 
 def fetch_artifacts(
     artifacts: Iterable[Artifact],
     output: Union[str, Path],
     mirror: Optional[str] = None,
-    replace: bool = False,
-) -> list[Fetched]:
+    overwrite: bool = False,
+    lock: Optional[Path] = None,
+    accept: Sequence[str] = (),
+    http: Optional[Http] = None,
+) -> List[Fetched]:
     """Bring every artefact into `output`, then write fetched.json there and return its lines.
 
     A file that is there already is verified and left alone, without touching the network; a
-    wrong one is a UserError, or fetched again with `replace`. mirror: a folder or http(s) URL
-    tried first, which holds the files, or their archives, under their own names.
+    wrong one is a UserError, or fetched again with `overwrite`.
+
+    mirror   folders and http(s) URLs tried first, in order, which hold the files, or their
+             archives, under their own names
+    lock     artifacts.lock: what a file whose sha256 is not published has to be, once it was
+             seen. None: each fetch counts as the first.
+    accept   ids whose entry there is forgotten: what is found now takes its place
+
     fetched.json is written last: its existence means that every file was whole.
     """
-    artifacts, output = list(artifacts), Path(output)
-    if mirror and not is_url(mirror) and not Path(mirror).is_dir():
-        raise UserError("MIRROR is neither a folder nor an http(s) URL", mirror, "check it")
+    artifacts, output, http = list(artifacts), Path(output), http or Http()
+    mirrors = read_mirrors(mirror)
+    _check_accept(accept, artifacts)
+    seen = read_pins(lock) if lock else {}
+    pins = {item.id: None if item.id in accept else seen.get(item.id) for item in artifacts}
+    known = [_pinned(item, pins[item.id]) for item in artifacts]
     with run_lock(output):
-        earlier = _read_record(output / RECORD)
-        found = {item.id: _look(item, output, earlier, replace) for item in artifacts}
-        missing = [item for item in artifacts if found[item.id] is None]
-        if missing:
-            (output / RECORD).unlink(missing_ok=True)
+        earlier = _read_record(output)
+        landed: List[Optional[Landed]] = []
+        for item, pinned in zip(artifacts, known):
+            landed.append(_look(pinned, output, earlier, overwrite, _remedy(item, pins[item.id])))
+        missing = [item for item, found in zip(known, landed) if found is None]
         _sweep(output)
-        for item in missing:
-            try:
-                found[item.id] = _fetch(item, output, mirror)
-            finally:
-                _sweep(output)
-        shutil.rmtree(output / _ARCHIVES, ignore_errors=True)
-        fetched = [
-            Fetched(
-                item.id,
-                item.file,
-                **asdict(found[item.id]),
-                verified=item.sha256 is not None,
-                licence=item.licence,
-                source=f"package {item.package}" if item.package else str(item.url),
-            )
-            for item in artifacts
-        ]
+        if missing:
+            # Out of sight until all is whole again; its times are still needed after a break.
+            with contextlib.suppress(FileNotFoundError):
+                (output / RECORD).replace(output / _EARLIER)
+            require_room(missing, mirrors, output, min(http.timeout, 10.0))
+        fetched = []
+        for item, pinned, found in zip(artifacts, known, landed):
+            fresh = found is None
+            if found is None:
+                try:
+                    found = _fetch(pinned, mirrors, output, http, _remedy(item, pins[item.id]))
+                finally:
+                    _sweep(output)
+                _keep_time(output / found.file, found, earlier)
+            unpack_all(item, found, output, fresh)
+            if lock and item.sha256 is None and pinned.sha256 is None:
+                write_pin(lock, item.id, _pin(found))
+            fetched.append(_line(item, found, output))
+        shutil.rmtree(output / ARCHIVES, ignore_errors=True)
         # Rewritten even if nothing changed: make compares its time with that of the configs.
-        write_json(output / RECORD, {"artifacts": [asdict(item) for item in fetched]})
+        write_json(output / RECORD, {"artifacts": [asdict(line) for line in fetched]})
+        (output / _EARLIER).unlink(missing_ok=True)
     return fetched
+
+
+def _check_accept(accept: Sequence[str], artifacts: List[Artifact]) -> None:
+    by_id = {item.id: item for item in artifacts}
+    for name in accept:
+        if name not in by_id:
+            raise UserError(f"{name} is not among what is fetched", "--accept", "name it there too")
+        if by_id[name].sha256 is not None:
+            remedy = "its sha256 stands in configs/artifacts.yaml"
+            raise UserError(f"{name} is published, no other one is accepted", "--accept", remedy)
+
+
+def _pinned(item: Artifact, pin: Optional[Pin]) -> Artifact:
+    """The artefact with what was seen of it before, unless its sha256 is published."""
+    if item.sha256 is not None or pin is None:
+        return item
+    return replace(item, file=pin.file, bytes=pin.bytes, sha256=pin.sha256)
+
+
+def _remedy(item: Artifact, pin: Optional[Pin]) -> str:
+    """What to do about other bytes than those that were seen before; empty if none were."""
+    if item.sha256 is not None or pin is None:
+        return ""
+    return (
+        f"{LOCK} has it as of {pin.date} from {pin.source}: if the new one is right, "
+        f"accept it with `python -m tools.fetch … --accept {item.id}`, or delete its entry there"
+    )
+
+
+def _pin(found: Landed) -> Pin:
+    # Of a folder its name says nothing to others, and would tell them how this machine is set up.
+    source = found.source if is_url(found.source) else "a folder"
+    today = datetime.now(timezone.utc).date().isoformat()
+    return Pin(found.file, found.content.bytes, found.content.sha256, source, today)
 
 
 def _sweep(output: Path) -> None:
     """Remove what pip had begun; half a download stays, since the next run goes on from it."""
-    for area in (output / _ARCHIVES).glob("pip-*"):
+    for area in (output / ARCHIVES).glob("pip-*"):
         shutil.rmtree(area, ignore_errors=True)
     with contextlib.suppress(OSError):
-        (output / _ARCHIVES).rmdir()  # if empty
+        (output / ARCHIVES).rmdir()  # if empty
 
 
 def _look(
-    item: Artifact, output: Path, earlier: dict[str, str], replace: bool
-) -> Optional[Content]:
-    """The content of a file that is there already; None if it has to be fetched."""
-    path = output / item.file
-    if not path.exists():
+    item: Artifact, output: Path, earlier: Dict[str, Any], overwrite: bool, remedy: str
+) -> Optional[Landed]:
+    """A file that is there already; None if it has to be fetched."""
+    path = named_file(item, output)
+    if path is None or not path.exists():
         return None
-    with progress(f"verify {item.file}", path.stat().st_size, "B") as bar:
+    with progress(f"verify {path.name}", path.stat().st_size, "B") as bar:
         content = content_of(path, bar.advance)
-    remedy = "remove it and run the same command again, or fetch it again with --replace"
+    ways = "remove it and run the same command again, or fetch it again with --replace"
     try:
-        # Where nothing was known beforehand, what came first counts.
-        check_content(content, item.bytes, item.sha256 or earlier.get(item.file), path, remedy)
-    except UserError:
-        if replace:
+        check_content(content, item.bytes, item.sha256, path, f"{ways}; {remedy}".rstrip("; "))
+    except WrongContent:
+        if overwrite:
             return None
         raise
-    return content
+    line = earlier.get(path.name)
+    same = line is not None and line["sha256"] == content.sha256
+    return Landed(path.name, content, line["source"] if same and line else _IN_PLACE)
 
 
-def _read_record(path: Path) -> dict[str, str]:
-    """File name -> sha256 from an earlier fetched.json; empty if there is none to be used."""
-    try:
-        lines = json.loads(path.read_text(encoding="utf-8"))["artifacts"]
-        return {str(line["file"]): str(line["sha256"]) for line in lines}
-    except (OSError, ValueError, LookupError, TypeError):
-        return {}
-
-
-def _fetch(item: Artifact, output: Path, mirror: Optional[str]) -> Content:
-    """Try the mirror, then the source. Only absence leads on to the next: a wrong file does not."""
-    ways: list[Callable[[], Content]] = []
-    if mirror and is_url(mirror):
-        ways.append(lambda: _from_url(item, output, join_url(mirror, item.file), packed=False))
-        if item.archive:
-            name = item.archive.file
-            ways.append(lambda: _from_url(item, output, join_url(mirror, name), packed=True))
-    elif mirror:
-        ways.append(lambda: _from_folder(item, output, Path(mirror)))
-    if item.package:
-        ways.append(lambda: _from_package(item, output))
-    else:
-        ways.append(lambda: _from_url(item, output, str(item.url), packed=bool(item.archive)))
-    faults = []
-    for way in ways:
+def _fetch(item: Artifact, mirrors: Sequence[str], output: Path, http: Http, remedy: str) -> Landed:
+    """From the first source that has the right file; those that have a wrong one are named."""
+    sources, faults, wrong = sources_of(item, mirrors), [], False
+    for number, source in enumerate(sources, 1):
         try:
-            return way()
-        except Unavailable as fault:
+            return bring(item, source, output, http)
+        except (Unavailable, WrongContent) as fault:
             faults.append(f"{fault.where}: {fault.what}")
+            if isinstance(fault, WrongContent):
+                wrong = True
+                if number < len(sources):
+                    print(f"warning: {faults[-1]}; trying {sources[number]}", file=sys.stderr)
     names = item.file + (f" or {item.archive.file}" if item.archive else "")
-    remedy = f"check the network, or name a folder or URL that holds {names}: MIRROR=FOLDER"
-    raise UserError("cannot be fetched (" + "; ".join(faults) + ")", item.file, remedy)
+    ways = f"check the network, or name a folder or URL that holds the right {names}: MIRROR=FOLDER"
+    raise UserError(
+        "cannot be fetched (" + "; ".join(faults) + ")",
+        item.file,
+        remedy if wrong and remedy else ways,
+    )
 
 
-def _from_url(item: Artifact, output: Path, url: str, packed: bool) -> Content:
-    if not packed:
-        return download(url, output / item.file, item.bytes, item.sha256)
-    assert item.archive is not None
-    archive = output / _ARCHIVES / item.archive.file
-    if not archive.exists():  # another member of it may have been fetched just before
-        archive.parent.mkdir(exist_ok=True)
-        download(url, archive, item.archive.bytes, item.archive.sha256)
-    return _unpack_own(item, output, archive)
+def _read_record(output: Path) -> Dict[str, Any]:
+    """The lines of an earlier fetched.json by file; none if there is none to be used."""
+    for name in (RECORD, _EARLIER):
+        try:
+            lines = json.loads((output / name).read_text(encoding="utf-8"))["artifacts"]
+            return {str(line["file"]): asdict(Fetched(**line)) for line in lines}
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+    return {}
 
 
-def _from_package(item: Artifact, output: Path) -> Content:
-    assert item.package is not None and item.archive is not None
-    archive = output / _ARCHIVES / item.archive.file
-    if not archive.exists():
-        archive.parent.mkdir(exist_ok=True)
-        # A folder of pip's own: whatever pip leaves there goes with it.
-        with tempfile.TemporaryDirectory(prefix="pip-", dir=archive.parent) as area:
-            wheel = download_wheel(item.package, Path(area), item.archive.bytes)
-            _check_archive(item, wheel)
-            wheel.replace(archive)
-    return _unpack_own(item, output, archive)
+def _keep_time(path: Path, found: Landed, earlier: Dict[str, Any]) -> None:
+    """The same content has the time that it had, so that make remakes nothing of it."""
+    line = earlier.get(found.file)
+    if line is None or line["sha256"] != found.content.sha256:
+        return
+    with contextlib.suppress(OverflowError, TypeError):  # a record that was edited
+        os.utime(path, ns=(line["modified"], line["modified"]))
 
 
-def _from_folder(item: Artifact, output: Path, folder: Path) -> Content:
-    path = folder / item.file
-    if path.is_file():
-        size = path.stat().st_size
-        require_space(output, size)
-        with progress(f"copy {item.file}", size, "B") as bar:
-            return store(
-                read_chunks(path),
-                output / item.file,
-                item.bytes,
-                item.sha256,
-                where=path,
-                remedy="put the right file there, or choose another MIRROR",
-                on_bytes=bar.advance,
-            )
-    if item.archive and (folder / item.archive.file).is_file():
-        _check_archive(item, folder / item.archive.file)
-        return _unpack(item, output, folder / item.archive.file)
-    raise Unavailable("the folder does not hold it", folder)
-
-
-def _check_archive(item: Artifact, path: Path) -> None:
-    assert item.archive is not None
-    remedy = "remove it, or choose another MIRROR"
-    check_content(content_of(path), item.archive.bytes, item.archive.sha256, path, remedy)
-
-
-def _unpack_own(item: Artifact, output: Path, archive: Path) -> Content:
-    try:
-        return _unpack(item, output, archive)
-    except UserError:
-        archive.unlink(missing_ok=True)  # so that the next run fetches it again
-        raise
-
-
-def _unpack(item: Artifact, output: Path, archive: Path) -> Content:
-    if item.bytes:
-        require_space(output, item.bytes)
-    with progress(f"unpack {item.file}", item.bytes, "B") as bar:
-        return extract_member(
-            archive,
-            str(item.member),
-            output / item.file,
-            limit=item.bytes or _MEMBER_LIMIT,
-            size=item.bytes,
-            sha256=item.sha256,
-            on_bytes=bar.advance,
-        )
-
-
-def is_url(mirror: str) -> bool:
-    """Whether MIRROR names a server, not a folder."""
-    return mirror.startswith(("http://", "https://"))
-
-
-def join_url(base: str, name: str) -> str:
-    """Where a mirror holds the file `name`."""
-    return f"{base.rstrip('/')}/{quote(name)}"
+def _line(item: Artifact, found: Landed, output: Path) -> Fetched:
+    return Fetched(
+        item.id,
+        found.file,
+        found.content.bytes,
+        found.content.sha256,
+        verified=item.sha256 is not None,
+        licence=item.licence,
+        source=found.source,
+        modified=(output / found.file).stat().st_mtime_ns,
+    )

@@ -14,6 +14,10 @@ from tools.files.errors import UserError
 CHUNK = 1 << 20  # bytes; large enough for the disk, small enough for a progress bar
 
 
+class WrongContent(UserError):
+    """What a source holds is not what it should be; another source may hold the right thing."""
+
+
 @dataclass(frozen=True)
 class Content:
     """The size in bytes and the sha256 (64 lower-case hex digits) of some content."""
@@ -43,7 +47,7 @@ def check_content(
     where: Union[str, Path],
     remedy: str,
 ) -> None:
-    """Raise UserError unless `found` has the expected size and sha256; None expects nothing."""
+    """Raise WrongContent unless `found` has the expected size and sha256; None expects nothing."""
     if size is not None and found.bytes != size:
         fault = "truncated" if found.bytes < size else "altered"
     elif sha256 is not None and found.sha256 != sha256:
@@ -51,7 +55,7 @@ def check_content(
     else:
         return
     expected = f"{sha256 or 'any'} ({'any number of' if size is None else size} bytes)"
-    raise UserError(
+    raise WrongContent(
         f"{fault}: its sha256 is {found.sha256} ({found.bytes} bytes), expected {expected}",
         where,
         remedy,

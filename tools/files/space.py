@@ -14,8 +14,10 @@ def require_space(folder: Union[str, Path], needed: int) -> None:
     """Raise UserError if the disk of `folder` (which exists) has less than `needed` bytes free."""
     free = shutil.disk_usage(folder).free
     if free < needed:
+        lacking = format_bytes(needed - free)
         raise UserError(
-            f"needs {format_bytes(needed)} of disk space, {format_bytes(free)} is free",
+            f"needs {format_bytes(needed)} of disk space, {format_bytes(free)} is free, "
+            f"{lacking} too little",
             folder,
             "free some disk space and run the same command again",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -13,6 +12,7 @@ import numpy as np
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.progress import progress
+from tools.files.versions import version_of
 from tools.llama.engines import Engine, open_engine
 from tools.llama.greedy import Limits
 from tools.llama.predictions import PromptRow, Unfinished, fingerprint, is_done, read_prompts
@@ -121,7 +121,7 @@ class _Task:
             "reasons": unfinished.reasons(),
             "seconds": round(seconds, 3),
             "tokens_per_second": round(fresh / seconds, 2) if left else None,
-            "versions": {name: version(name) for name in engine.versions},
+            "versions": {name: version_of(name) for name in engine.versions},
         }
         # Written last but for the removal: with it the output counts as done.
         write_json(run_file, result)

@@ -23,7 +23,7 @@ from tools.llama.shape import LlamaShape
 from tools.llama.shards import open_whole
 from tools.llama.tensors import FLOATS, Entry, Tensors, cast, open_tensors, widen
 from tools.llama.writing import copy_tensor, open_writer
-from tools.settings.resolve import read_finetune
+from tools.settings.native import read_finetune
 
 DONE = "merge.json"
 

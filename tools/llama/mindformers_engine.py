@@ -96,8 +96,11 @@ class MindFormersEngine:
             eos_token_id=[limits.eos_id],
             pad_token_id=pad,
         )
-        pairs = zip(results, prompts)
-        return [[int(token) for token in result[len(prompt) :]] for result, prompt in pairs]
+        # The contest's release counts max_new_tokens from the longest prompt of a batch.
+        return [
+            [int(token) for token in result[len(prompt) :][: limits.max_new_tokens]]
+            for result, prompt in zip(results, prompts)
+        ]
 
     def _build(self, shape: LlamaShape, length: int) -> None:
         if self._built is not None and self._built[0] == shape and self._built[1] >= length:
@@ -107,8 +110,11 @@ class MindFormersEngine:
             logs = tempfile.mkdtemp(prefix="mindformers-")
             os.environ.setdefault("LOCAL_DEFAULT_PATH", logs)
         import mindspore as ms
-        from mindformers.models.llama import LlamaConfig, LlamaForCausalLM
 
+        from tools.llama.stack import LlamaConfig, LlamaForCausalLM, use_plain_rms_norm
+
+        if self._device == "CPU":
+            use_plain_rms_norm()
         ms.set_context(mode=ms.GRAPH_MODE, device_target=self._device)
         settings = dict(_ON_CPU if self._device == "CPU" else _ON_CARDS)
         if "block_size" in settings:

@@ -1,24 +1,26 @@
-"""Where each artefact of a profile would come from: material/, the mirror, or its own source."""
+"""Where each artefact of a profile would come from: material/, a mirror, or its own source."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from tools.files.fetching import RECORD, Artifact, is_url, join_url
+from tools.files.artifact import Artifact
+from tools.files.fetching import RECORD
+from tools.files.pins import LOCK
+from tools.files.sources import FOLDER, PACKAGE, in_folder, named_file, sources_of
 from tools.machine.network import Index, Reply, package_page
 from tools.machine.places import is_newer
 
-THERE, WRONG, FORGOTTEN = "there", "wrong", "forgotten"
-MIRRORED, ABSENT = "mirrored", "absent"
+THERE, WRONG, MIRRORED, ABSENT = "there", "wrong", "mirrored", "absent"
 
 
 class Found(NamedTuple):
     """One artefact.
 
-    state    there; wrong: a file of another size is; forgotten: it is gone, and fetched.json, by
-             which make judges, says that it is there; mirrored: in the mirror's folder; absent:
-             has to come over the network
+    state    there; wrong: a file of another size is; mirrored: in a mirror's folder; absent: has
+             to come over the network
     urls     where it may come from, in the order in which they are tried
     replies  of these, once they are asked
     """
@@ -31,42 +33,42 @@ class Found(NamedTuple):
 
 
 def is_fetched(folder: Path, profile: str, configs: Path) -> bool:
-    """Whether make would run no `make fetch`: fetched.json is newer than what it was made by."""
-    sources = (configs / "artifacts.yaml", configs / profile / "profile.yaml")
-    return is_newer(folder / RECORD, *sources)
+    """Whether make would run no `make fetch`.
+
+    That is: fetched.json is newer than what it was made by, and the files that it lists are there.
+    """
+    lock = configs.parent / LOCK
+    sources = [configs / "artifacts.yaml", configs / profile / "profile.yaml"]
+    if not is_newer(folder / RECORD, *sources, *([lock] if lock.exists() else [])):
+        return False
+    try:
+        lines = json.loads((folder / RECORD).read_text(encoding="utf-8"))["artifacts"]
+        return all((folder / line["file"]).exists() for line in lines)
+    except (OSError, ValueError, LookupError, TypeError):
+        return True  # make reads no more of it than the files' names
 
 
 def find_artifacts(
-    artifacts: Tuple[Artifact, ...],
-    folder: Path,
-    fetched: bool,
-    mirror: Optional[str],
-    index: Index,
+    artifacts: Tuple[Artifact, ...], folder: Path, mirrors: Sequence[str], index: Index
 ) -> List[Found]:
-    """The state of each artefact in `folder`; nothing is asked of the network.
-
-    fetched  whether make takes them for fetched: `is_fetched`
-    """
-    return [_find(item, folder, fetched, mirror, index) for item in artifacts]
+    """The state of each artefact in `folder`; nothing is asked of the network."""
+    return [_find(item, folder, mirrors, index) for item in artifacts]
 
 
-def _find(
-    item: Artifact, folder: Path, fetched: bool, mirror: Optional[str], index: Index
-) -> Found:
-    names = [item.file] + ([item.archive.file] if item.archive else [])
-    path, package = folder / item.file, bool(item.package)
-    if path.exists():
+def _find(item: Artifact, folder: Path, mirrors: Sequence[str], index: Index) -> Found:
+    path, package = named_file(item, folder), bool(item.package)
+    if path is not None and path.exists():
         right = path.is_file() and item.bytes in (None, path.stat().st_size)
-        return Found(item.file, THERE if right else WRONG, package)
-    if fetched:
-        return Found(item.file, FORGOTTEN, package)
-    if mirror and not is_url(mirror) and any((Path(mirror) / name).is_file() for name in names):
-        return Found(item.file, MIRRORED, package)
-    urls = [join_url(mirror, name) for name in names] if mirror and is_url(mirror) else []
-    if not package:
-        urls.append(str(item.url))
-    elif index.asked:
-        urls.append(package_page(index, str(item.package)))
+        return Found(path.name, THERE if right else WRONG, package)
+    urls = []
+    for source in sources_of(item, mirrors):
+        if source.kind == FOLDER:
+            if in_folder(item, Path(source.place)):
+                return Found(item.file, MIRRORED, package)
+        elif source.kind != PACKAGE:
+            urls.append(source.place)
+        elif index.asked:
+            urls.append(package_page(index, source.place))
     return Found(item.file, ABSENT, package, tuple(urls))
 
 

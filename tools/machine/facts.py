@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from tools.files.fetching import is_url
+from tools.files.errors import UserError
+from tools.files.sources import read_mirrors
 from tools.machine import ascend, interpreters, limits, network, places
 from tools.machine.artifacts import Found, find_artifacts, is_fetched, with_replies
 from tools.machine.needs import CONFIGS, Needs
@@ -30,7 +31,7 @@ class Facts(NamedTuple):
     shared     whether processes can share semaphores
     cards, cann    None where the profile asks for none
     index, reply   what pip would ask, and its reply; None if it was not asked
-    mirror     MIRROR, where it is neither a folder nor an http(s) address
+    mirror     what in MIRROR is neither a folder nor an http(s) address
     skew       seconds by which the clock is ahead of the servers'; year: what it shows
     held       folders that another command is writing into
     """
@@ -70,7 +71,7 @@ def gather(
 
     root     the checkout; run: the folder of the run
     python   the interpreter that would make .venv, a command or a path (PYTHON_SYSTEM)
-    mirror   a folder or address that is asked first for artefacts
+    mirror   folders and addresses that are asked first for artefacts
     offline  ask nothing of the network
     """
     lock, material = root / LOCK, root / "material" / needs.profile
@@ -81,10 +82,15 @@ def gather(
     if not setup:
         interpreter = interpreter._replace(command=str(own.relative_to(root)))
     fetched = is_fetched(material, needs.profile, configs)
-    found = find_artifacts(needs.artifacts, material, fetched, mirror, index)
+    mirrors, wrong = [], None
+    if not fetched:
+        try:
+            mirrors = read_mirrors(mirror)
+        except UserError as fault:
+            wrong = str(fault.where)
+    found = find_artifacts(needs.artifacts, material, mirrors, index)
     # A fetch that is not run reads no mirror and needs no lock.
     filled = (run,) if fetched else (run, material)
-    wrong = mirror and not fetched and not is_url(mirror) and not Path(mirror).is_dir()
     page = network.package_page(index, "mindspore")
     # The index is asked even where .venv needs nothing of it: for the time. Other servers are
     # not asked by pip, so that its proxy and certificates do not count for them.
@@ -117,7 +123,7 @@ def gather(
         index=index,
         reply=replies.get(page),
         artifacts=with_replies(found, replies),
-        mirror=mirror if wrong else None,
+        mirror=wrong,
         skew=network.least_skew(list(replies.values())),
         year=time.gmtime().tm_year,
         held=tuple(str(folder) for folder in filled if places.is_held(folder)),

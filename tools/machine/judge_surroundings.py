@@ -44,7 +44,7 @@ def judge_index(needs: Needs, facts: Facts) -> Iterator[Line]:
 
 
 def judge_artifacts(needs: Needs, facts: Facts) -> Iterator[Line]:
-    """Every artefact of the profile: in material/, in the mirror, or to be had."""
+    """Every artefact of the profile: in material/, in a mirror, or to be had."""
     if facts.mirror is not None:
         what = f"MIRROR={facts.mirror} is neither a folder nor an http(s) URL"
         yield fail("artefacts", what, "", "correct it")
@@ -59,13 +59,10 @@ def _judge_artifact(needs: Needs, facts: Facts, item: Found) -> Line:
     if item.state == artifacts.THERE:
         return fine("artefacts", f"{path} is there")
     if item.state == artifacts.MIRRORED:
-        return fine("artefacts", f"{item.file} is in the mirror")
+        return fine("artefacts", f"{item.file} is in a mirror")
     if item.state == artifacts.WRONG:
         remedy = f"remove it and material/{needs.profile}/fetched.json"
         return fail("artefacts", f"{path} has not the right size", "", remedy)
-    if item.state == artifacts.FORGOTTEN:
-        what = f"{path} is gone, and make takes it for fetched"
-        return fail("artefacts", what, "", f"rm material/{needs.profile}/fetched.json")
     if not item.replies and item.urls:
         return skip("artefacts", f"{item.file} is to be fetched (--offline: not asked for)")
     reached = [reply for reply in item.replies if reply.outcome == REACHED]

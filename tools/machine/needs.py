@@ -6,10 +6,10 @@ The schema that checks these files is in tools/settings; here it can not be had 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from tools.files.artifact import Archive, Artifact, absolute
 from tools.files.errors import UserError
-from tools.files.fetching import Archive, Artifact
 from tools.machine.plain_yaml import read_yaml
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -81,19 +81,23 @@ def _artifacts(ids: Any, path: Path) -> Tuple[Artifact, ...]:
     if unknown:
         what = f"unknown artefact {', '.join(unknown)}"
         raise UserError(what, path, f"choose from: {', '.join(known)}")
-    return tuple(_artifact(name, known[name], content["base_url"]) for name in dict.fromkeys(ids))
+    bases = content["base_url"]
+    bases = [bases] if isinstance(bases, str) else bases
+    return tuple(_artifact(name, known[name], bases) for name in dict.fromkeys(ids))
 
 
-def _artifact(name: str, entry: Dict[str, Any], base: str) -> Artifact:
-    url, archive = entry.get("url"), entry.get("archive")
+def _artifact(name: str, entry: Dict[str, Any], bases: List[str]) -> Artifact:
+    archive = entry.get("archive")
     return Artifact(
         id=name,
         file=str(entry["file"]),
         licence=str(entry["licence"]),
         bytes=entry["bytes"],
         sha256=entry["sha256"],
-        url=url if url is None or "://" in url else base + url,
+        urls=absolute(entry.get("url"), bases),
         package=entry.get("package"),
         archive=Archive(**archive) if archive else None,
         member=entry.get("member"),
+        folder=entry.get("folder"),
+        elsewhere=tuple(entry.get("elsewhere") or ()),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import base64
 import re
 import socket
 import ssl
@@ -15,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from tools.files.web import make_request, without_password
 from tools.machine.interpreters import run_quietly
 
 PYPI = "https://pypi.org/simple"
@@ -79,11 +79,6 @@ def pip_index(python: str, environment: Mapping[str, str]) -> Index:
     )
 
 
-def without_password(url: str) -> str:
-    """An address as it may be shown, without user name and password."""
-    return re.sub(r"//[^/\s]*@", "//", url)
-
-
 def package_page(index: Index, package: str) -> str:
     """The address of one package in an index (PEP 503)."""
     name = re.sub(r"[-_.]+", "-", package.partition("==")[0]).lower()
@@ -104,7 +99,8 @@ def ask_all(
 def ask(url: str, index: Index = DEFAULT, seconds: float = SECONDS) -> Reply:
     """Ask for `url` and read the head of the reply; never raises."""
     try:
-        where, request = _request(url)
+        request = make_request(url)
+        where = without_password(url)
     except ValueError as error:
         return Reply(without_password(url), SILENT, f"it is no address ({error})")
     if where.startswith("file:"):
@@ -131,20 +127,6 @@ def ask(url: str, index: Index = DEFAULT, seconds: float = SECONDS) -> Reply:
         return Reply(where, SILENT, _phrase(reason, seconds))
     except Exception as error:  # http.client's many, on replies that are none
         return Reply(where, REFUSED, f"its reply is not understood ({type(error).__name__})")
-
-
-def _request(url: str) -> Tuple[str, urllib.request.Request]:
-    """The address without user name and password, and a request that carries these."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    where = urlunsplit((*parts[:1], host, *parts[2:]))
-    headers = {"User-Agent": "llama3-lora-contest", "Accept-Encoding": "identity"}
-    request = urllib.request.Request(where or url, headers=headers)
-    if at:
-        secret = base64.b64encode(unquote(user).encode()).decode()
-        # Unredirected: it is meant for this host alone.
-        request.add_unredirected_header("Authorization", f"Basic {secret}")
-    return where, request
 
 
 def _opener(index: Index, context: ssl.SSLContext) -> urllib.request.OpenerDirector:

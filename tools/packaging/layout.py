@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Tuple
 
 from tools.files.errors import UserError
+from tools.files.pins import LOCK as ARTIFACTS_LOCK
 from tools.packaging.provenance import ROOT, run_git
 
 MANIFEST = "MANIFEST.json"
@@ -180,7 +181,8 @@ def source_files(root: Path = ROOT) -> Dict[str, Path]:
     """Path in the submission -> file of the project: those that git tracks, as they are now.
 
     Outside of a checkout of its own the files are walked, caches left out. What the team says in
-    the report, submission/method.md, goes in whether it is tracked or not.
+    the report, submission/method.md, and artifacts.lock, by which the grader's artefacts are held
+    to be the team's, go in whether they are tracked or not.
     """
     listed: Optional[str] = None
     if (root / ".git").exists():
@@ -190,9 +192,9 @@ def source_files(root: Path = ROOT) -> Dict[str, Path]:
         for top in _SOURCE
         for path in ([root / top] if (root / top).is_file() else _below(root / top))
     ]
-    words = METHOD.partition("/")[2]
-    if (root / words).is_file() and words not in names:
-        names.append(words)
+    for own in (METHOD.partition("/")[2], ARTIFACTS_LOCK):
+        if (root / own).is_file() and own not in names:
+            names.append(own)
     ignored = {"__pycache__", ".ruff_cache", ".pytest_cache"}
     return {
         f"source/{name}": root / name

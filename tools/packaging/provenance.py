@@ -7,9 +7,10 @@ import platform
 import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
+
+from tools.files.versions import version_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,10 +46,9 @@ def versions() -> Dict[str, str]:
     """The versions of Python and of the packages that results depend on; absent ones left out."""
     found = {"python": platform.python_version()}
     for name in _VERSIONS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+        version = version_of(name)
+        if version:
+            found[name] = version
     return found
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Dict, List, Optional, Union
+from typing import Annotated, Any, Dict, List, Optional, Tuple, Union
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from tools.files import fetching
+from tools.files import artifact
 from tools.files.errors import UserError
 from tools.settings.lines import Settings, read_settings
 
@@ -17,9 +17,14 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 # Names end up in paths and command lines: no folder, no leading dot or dash.
 _FILE = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+# Or `*.END`, of an archive: the name that the file has there.
+_FILE_OR_END = r"^(\*\.)?[A-Za-z0-9_][A-Za-z0-9._-]*$"
 _PACKAGE = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*$"
 _SHA256 = r"^[0-9a-f]{64}$"
 _URL = r"^https?://[^\s/]+/"
+
+
+_Base = Annotated[str, Field(pattern=_URL + r"(.*/)?$")]
 
 
 class ArchiveEntry(Settings):
@@ -31,9 +36,12 @@ class ArchiveEntry(Settings):
 
 
 class ArtifactEntry(Settings):
-    """One artefact; `bytes` and `sha256` must be written, as null where they are not known."""
+    """One artefact; `bytes` and `sha256` must be written, as null where they are not known.
 
-    file: str = Field(pattern=_FILE)
+    also   ids that are fetched with it, since it is of no use without them.
+    """
+
+    file: str = Field(pattern=_FILE_OR_END)
     about: str = Field(min_length=1)
     licence: str = Field(min_length=1)
     bytes: Optional[int] = Field(gt=0)
@@ -42,6 +50,9 @@ class ArtifactEntry(Settings):
     package: Optional[str] = Field(default=None, pattern=_PACKAGE)
     archive: Optional[ArchiveEntry] = None
     member: Optional[str] = Field(default=None, min_length=1)
+    elsewhere: Tuple[Annotated[str, Field(pattern=_URL)], ...] = ()
+    folder: Optional[str] = Field(default=None, pattern=_FILE)
+    also: Tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def has_one_source(self) -> ArtifactEntry:
@@ -51,29 +62,42 @@ class ArtifactEntry(Settings):
             raise ValueError("archive and member go together")
         if self.package and not self.archive:
             raise ValueError("a package needs archive and member")
+        if self.folder and (self.archive or not self.file.endswith(".zip")):
+            raise ValueError("only a zip of its own is unpacked to a folder")
+        if self.file.startswith("*") and self.file != self.member:
+            raise ValueError("a file whose name the archive gives is its member too")
         return self
 
 
 class ArtifactsFile(Settings):
-    """The whole file: id -> artefact. Relative urls stand under `base_url`."""
+    """The whole file: id -> artefact. Relative urls stand under each `base_url`, one or a list."""
 
-    base_url: str = Field(pattern=_URL + r"(.*/)?$")
+    base_url: List[_Base]
     artifacts: Dict[str, ArtifactEntry]
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def one_base_is_a_list_too(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def names_and_urls_fit(self) -> ArtifactsFile:
-        files = [entry.file for entry in self.artifacts.values()]
+        entries = self.artifacts.values()
+        files = [name for entry in entries for name in (entry.file, entry.folder) if name]
         twice = sorted({name for name in files if files.count(name) > 1})
         if twice:
             raise ValueError(f"two artefacts would be written to {', '.join(twice)}")
         for name, entry in self.artifacts.items():
-            if entry.url and not re.match(_URL, self.absolute(entry.url)):
+            if not all(re.match(_URL, url) for url in self.absolute(entry.url)):
                 raise ValueError(f"{name}: url is not http(s)")
+            unknown = [other for other in entry.also if other not in self.artifacts]
+            if unknown:
+                raise ValueError(f"{name}: also names {unknown[0]}, which there is not")
         return self
 
-    def absolute(self, url: str) -> str:
-        """A url as it is fetched."""
-        return url if "://" in url else self.base_url + url
+    def absolute(self, url: Optional[str]) -> Tuple[str, ...]:
+        """The addresses of a url, in the order in which they are tried."""
+        return artifact.absolute(url, self.base_url)
 
 
 class ProfileArtifacts(BaseModel):
@@ -82,20 +106,22 @@ class ProfileArtifacts(BaseModel):
     artifacts: List[str]
 
 
-def read_artifacts(path: Union[str, Path, None] = None) -> Dict[str, fetching.Artifact]:
+def read_artifacts(path: Union[str, Path, None] = None) -> Dict[str, artifact.Artifact]:
     """Read all artefacts by id, from configs/artifacts.yaml unless another file is named.
 
     Raises UserError naming file, line and key of what is wrong.
     """
-    content = read_settings(path or CONFIGS / "artifacts.yaml", ArtifactsFile)
+    return _artifacts(read_settings(path or CONFIGS / "artifacts.yaml", ArtifactsFile))
+
+
+def _artifacts(content: ArtifactsFile) -> Dict[str, artifact.Artifact]:
     artifacts = {}
     for name, entry in content.artifacts.items():
-        fields = entry.model_dump()
-        if entry.url:
-            fields["url"] = content.absolute(entry.url)
+        fields = entry.model_dump(exclude={"url", "also"})
+        fields["urls"] = content.absolute(entry.url)
         if entry.archive:
-            fields["archive"] = fetching.Archive(**entry.archive.model_dump())
-        artifacts[name] = fetching.Artifact(id=name, **fields)
+            fields["archive"] = artifact.Archive(**entry.archive.model_dump())
+        artifacts[name] = artifact.Artifact(id=name, **fields)
     return artifacts
 
 
@@ -112,14 +138,17 @@ def profile_ids(profile: str, configs: Union[str, Path] = CONFIGS) -> List[str]:
 
 def select_artifacts(
     ids: Iterable[str], configs: Union[str, Path] = CONFIGS
-) -> List[fetching.Artifact]:
-    """The artefacts named by `ids`, each once, in their order; UserError for an unknown id."""
+) -> List[artifact.Artifact]:
+    """The artefacts named by `ids`, each once, in their order, each followed by what it says that
+    is fetched along with it; UserError for an unknown id."""
     path = Path(configs) / "artifacts.yaml"
-    known = read_artifacts(path)
-    ids = list(dict.fromkeys(ids))
-    unknown = [name for name in ids if name not in known]
+    content = read_settings(path, ArtifactsFile)
+    known = _artifacts(content)
+    ids = list(ids)
+    unknown = [name for name in dict.fromkeys(ids) if name not in known]
     if unknown:
         raise UserError(
             f"unknown artefact {', '.join(unknown)}", path, f"choose from: {', '.join(known)}"
         )
-    return [known[name] for name in ids]
+    chosen = [name for wanted in ids for name in (wanted, *content.artifacts[wanted].also)]
+    return [known[name] for name in dict.fromkeys(chosen)]

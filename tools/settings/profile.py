@@ -85,9 +85,22 @@ class Needs(Settings):
     cores: PositiveInt
     memory_gb: PositiveFloat
     disk_gb: Disk
-    card_memory_gb: Optional[PositiveFloat] = None
+    card_memory_gb: Optional[PositiveInt] = None
     mindspore: Optional[str] = None
     cann: Optional[str] = None
+
+
+class Card(Settings):
+    """What one card of a size takes in training; `make plan` says what fits and why.
+
+    tokens             a step: the batch is so many rows as make them up at the recipe's length
+    recompute          whether a layer's activations are computed anew in the backward pass
+    max_device_memory  what MindSpore may take of the card, as its context wants it: "26GB"
+    """
+
+    tokens: PositiveInt
+    recompute: bool
+    max_device_memory: str = Field(pattern=r"^[1-9][0-9]*GB$")
 
 
 class Profile(Settings):
@@ -109,12 +122,15 @@ class Profile(Settings):
     budgets: Dict[Literal["quick", "full"], Budget]
     evaluation: Evaluation
     recipes: Dict[str, Fit] = Field(default_factory=dict)
+    hardware: Dict[PositiveInt, Card] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def asks_for_its_device(self) -> Profile:
         for key in ("card_memory_gb", "mindspore", "cann"):
             if (getattr(self.needs, key) is not None) != (self.device == "Ascend"):
                 raise ValueError(f"needs.{key} is for Ascend, and asked for there")
+        if (self.device == "Ascend") != (self.needs.card_memory_gb in self.hardware):
+            raise ValueError("hardware is for Ascend, and has there an entry for card_memory_gb")
         return self
 
 

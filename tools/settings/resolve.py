@@ -14,6 +14,7 @@ import yaml
 
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
+from tools.settings.native import training_config
 from tools.settings.profile import (
     CONFIGS,
     Fit,
@@ -33,11 +34,12 @@ def resolve(
     recipe: str,
     seed: int,
     cards: Optional[int],
+    hbm: Optional[int] = None,
     configs: Path = CONFIGS,
 ) -> Dict[str, bool]:
     """Write the resolved files into `output`; name → whether its content changed.
 
-    profile.json     what was asked for: names, budget, seed, cards
+    profile.json     what was asked for: names, budget, seed, cards, GB of memory a card
     model.json       source of the weights, the shape's config, LoRA's config
     tokenizer.json   source of the vocabulary
     corpus.json      rows, recipe, seed
@@ -61,21 +63,10 @@ def resolve(
     _refuse_other_task(mix, settings.task, recipe)
     chosen = settings.budgets[budget]
     workers = cards or settings.cards
-    finetune_path = folder / "finetune.yaml"
-    finetune = read_finetune(finetune_path)
-    model_config = finetune["model"]["model_config"]
     fit = settings.recipes.get(recipe, Fit())
     prompt = mix.prompt or settings.prompt
-    if fit.seq_length:
-        model_config["seq_length"] = fit.seq_length
-    if fit.batch_size:
-        for section in (finetune["runner_config"], finetune["train_dataset"], model_config):
-            section["batch_size"] = fit.batch_size
-    finetune.update(seed=seed, use_parallel=workers > 1)
-    finetune["runner_config"]["epochs"] = chosen.epochs
-    finetune["parallel_config"]["data_parallel"] = workers
-    if settings.pack:
-        finetune["model"]["arch"]["type"] = _packed(finetune["model"]["arch"]["type"], folder)
+    finetune = training_config(folder, settings, fit, chosen.epochs, seed, workers, hbm)
+    model_config = finetune["model"]["model_config"]
 
     lengths = dict(settings.evaluation.max_new_tokens)
     if fit.max_new_tokens:
@@ -89,6 +80,7 @@ def resolve(
             "recipe": recipe,
             "seed": seed,
             "cards": workers,
+            "hbm": hbm or settings.needs.card_memory_gb,
             "device": settings.device,
             "artifacts": settings.artifacts,
         },
@@ -153,22 +145,6 @@ def _refuse_other_task(mix: Recipe, task: str, recipe: str) -> None:
         raise UserError(what, "RECIPE", "choose plain, or a recipe for what the profile asks")
 
 
-# The architecture that keeps the examples of a packed row apart (tools/training/packing.py), and
-# the one that it stands in for.
-PACKED_ARCH = "PackedLlamaForCausalLM"
-PLAIN_ARCH = "LlamaForCausalLM"
-
-
-def _packed(arch: str, folder: Path) -> str:
-    if arch not in (PLAIN_ARCH, PACKED_ARCH):
-        raise UserError(
-            f"model.arch.type is {_brief(arch)}, which cannot train on packed rows",
-            folder / "finetune.yaml",
-            f"set it to {PLAIN_ARCH}, or pack to false in profile.yaml",
-        )
-    return PACKED_ARCH
-
-
 _SHAPE_KEYS = [
     "num_layers",
     "hidden_size",
@@ -184,70 +160,6 @@ _SHAPE_KEYS = [
     "qkv_has_bias",
     "attn_proj_has_bias",
 ]
-# The sections of a MindFormers YAML without which training cannot start.
-SECTIONS = [
-    "trainer",
-    "runner_config",
-    "optimizer",
-    "lr_schedule",
-    "train_dataset",
-    "train_dataset_task",
-    "parallel_config",
-    "callbacks",
-    "runner_wrapper",
-    "context",
-    "model",
-]
-# What the stages take out of the file, and of what type it has to be.
-_KINDS = {
-    "runner_config.epochs": int,
-    "train_dataset.data_loader": dict,
-    "train_dataset.batch_size": int,
-    "train_dataset_task": dict,
-    "parallel_config.data_parallel": int,
-    "callbacks": list,
-    "model.model_config": dict,
-    "model.model_config.seq_length": int,
-    "model.model_config.vocab_size": int,
-    "model.arch.type": str,
-}
-_WORDS = {
-    dict: "a section of keys",
-    list: "a list",
-    int: "a whole number from 1 on",
-    str: "a name",
-}
-
-
-def read_finetune(path: Path) -> Dict[str, Any]:
-    """A MindFormers YAML as a dictionary; UserError where it is not one or lacks a section."""
-    if not path.is_file():
-        raise UserError("no such file", path, "give the profile a finetune.yaml")
-    try:
-        config = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise UserError("not valid YAML", where, "correct the line") from error
-    except (ValueError, RecursionError) as error:
-        # No UTF-8, or a value that its tag or form does not allow: 2024-99-99.
-        raise UserError("not valid YAML in UTF-8", path, "correct the file") from error
-    missing = [name for name in SECTIONS if not isinstance(config, dict) or name not in config]
-    if missing:
-        raise UserError(f"lacks {', '.join(missing)}", path, "add the sections")
-    for key, kind in _KINDS.items():
-        value: Any = config
-        for step in key.split("."):
-            value = value.get(step) if isinstance(value, dict) else None
-        if type(value) is not kind or (kind is int and value < 1):
-            raise UserError(f"{key} is {_brief(value)}, not {_WORDS[kind]}", path, f"correct {key}")
-    if not all(isinstance(entry, dict) and "type" in entry for entry in config["callbacks"]):
-        raise UserError("a callback has no type", path, "give each of callbacks a type")
-    return config
-
-
-def _brief(value: Any) -> str:
-    return "missing" if value is None else repr(value)[:60]
 
 
 def read_resolved(path: Path, keys: Sequence[str]) -> Dict[str, Any]:

@@ -14,9 +14,10 @@ import os
 import shutil
 import sys
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Dict, List
+
+from tools.files.versions import version_of
 
 FOLDER = Path(__file__).resolve().parents[2] / ".cache" / "graphs"
 _SOURCES = Path(__file__).resolve().parent
@@ -39,7 +40,7 @@ def name_of(native: Dict[str, Any], steps: int, workers: int, host: int = 0) -> 
         "config": inside,
         "steps": steps,
         "workers": [workers, host],
-        "versions": [version("mindspore"), version("mindformers"), sys.version],
+        "versions": [version_of("mindspore"), version_of("mindformers"), sys.version],
         "sources": [path.read_text("utf-8") for path in sorted(_SOURCES.rglob("*.py"))],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

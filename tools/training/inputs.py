@@ -10,7 +10,8 @@ from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters, count
 from tools.llama.shape import LlamaShape
-from tools.settings.resolve import PACKED_ARCH, PLAIN_ARCH, read_resolved
+from tools.settings.native import PACKED_ARCH, PLAIN_ARCH
+from tools.settings.resolve import read_resolved
 
 _LABELS_TOGETHER = 16
 

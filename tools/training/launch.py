@@ -13,10 +13,13 @@ import yaml
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import CheckFailed, UserError
+from tools.llama.bridge import release_on_path
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.shape import LlamaShape
-from tools.settings.resolve import read_finetune, read_resolved
+from tools.settings.native import read_finetune
+from tools.settings.resolve import read_resolved
+from tools.settings.stacks import for_stack
 from tools.training import graphs, resume, workers
 from tools.training.inputs import check_inputs, count_parameters, even_steps, labels_per_row
 from tools.training.losses import draw_losses, read_losses
@@ -184,6 +187,7 @@ def _native_config(native: Dict[str, Any], work: Path, records: Path) -> Path:
         "tensorboard_queue_size": 10,
     }
     native["callbacks"] = [c for c in native["callbacks"] if c["type"] not in _SAVERS]
+    native = for_stack(native, release_on_path())
     path = work / "finetune-as-run.yaml"
     text = yaml.dump(native, Dumper=_NoAliases, sort_keys=False, allow_unicode=True)
     path.write_text(text, encoding="utf-8")

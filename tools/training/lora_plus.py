@@ -9,15 +9,10 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 import mindspore as ms
-from mindformers.core.lr import LearningRateWiseLayer
-from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
 from mindspore import ops
 from mindspore.nn.learning_rate_schedule import LearningRateSchedule
 
-if ms.get_context("device_target") == "CPU":
-    from tools.training.cpu.optimizer import FusedAdamW as AdamW
-else:
-    from mindformers.core.optim.adamw import AdamW
+from tools.llama.stack import LearningRateWiseLayer
 
 OUT_MATRIX = "mindpet_delta_lora_b"
 
@@ -40,8 +35,11 @@ def split_groups(groups: List[Any], rate: Any, decay: float, ratio: float) -> Li
     forgetting, so the out matrices get a weight decay that much smaller.
 
     The last group holds in matrices: its rate is the one that MindFormers logs. Raises ValueError
-    where there is no out matrix or nothing beside, and where a group has its own learning rate.
+    where there is no out matrix or nothing beside, where a group has its own learning rate, and
+    for a ratio that is not positive.
     """
+    if not ratio > 0:
+        raise ValueError(f"lora_plus_ratio is {ratio}, not a positive number")
     if groups and not isinstance(groups[0], dict):
         groups = [{"params": list(groups)}]
     if any("lr" in group for group in groups):
@@ -60,28 +58,14 @@ def split_groups(groups: List[Any], rate: Any, decay: float, ratio: float) -> Li
     return fast + slow
 
 
-@MindFormerRegister.register(MindFormerModuleType.OPTIMIZER)
-class LoraPlusAdamW(AdamW):
-    """AdamW whose LoRA out matrices have `lora_plus_ratio` times the learning rate of the rest.
+class TwoRates:
+    """What LoRA+ adds to an optimiser of MindSpore: it stands before it among the bases.
 
-    All decay alike, whatever the ratio (see `split_groups`).
     `rates` holds what the last step applied: float32 (2,), in matrices and out matrices.
-    Raises ValueError for a ratio that is not positive, or where no LoRA matrix is trained.
     """
 
-    def __init__(
-        self,
-        params: Any,
-        learning_rate: Any = 1e-3,
-        betas: Any = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        lora_plus_ratio: float = 16.0,
-    ) -> None:
-        if not lora_plus_ratio > 0:
-            raise ValueError(f"lora_plus_ratio is {lora_plus_ratio}, not a positive number")
-        groups = split_groups(params, learning_rate, weight_decay, lora_plus_ratio)
-        super().__init__(groups, learning_rate, betas, eps, weight_decay)
+    def keep_rates(self) -> None:
+        """Called when the optimiser has its parameters."""
         self.is_out = tuple(OUT_MATRIX in item.name for item in self._parameters)
         self.fastest = self.is_out.index(True)
         self.slowest = self.is_out.index(False)

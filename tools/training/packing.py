@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import mindspore as ms
 import numpy as np
-from mindformers.models.llama import LlamaForCausalLM
-from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
 from mindspore import nn, ops
 from mindspore.context import ParallelMode
+
+from tools.llama.stack import LlamaForCausalLM, MindFormerModuleType, MindFormerRegister
 
 # What MindFormers masks by other means, which know nothing of examples.
 _OTHER_MASKS = (

@@ -10,9 +10,9 @@ from typing import Any, Deque, Optional
 
 import mindspore as ms
 import numpy as np
-from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
 from mindspore import Callback, ops
 
+from tools.llama.stack import MindFormerModuleType, MindFormerRegister
 from tools.training.losses import HEADER
 
 # A run diverges where the mean of so many losses is so many times the least such mean before it.

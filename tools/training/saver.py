@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import mindspore as ms
-from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
 from mindspore import Callback
+
+from tools.llama.stack import MindFormerModuleType, MindFormerRegister
 
 # Two: the newest may be the one whose writing was cut short.
 KEPT = 2

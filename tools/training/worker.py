@@ -18,8 +18,7 @@ def main(job_path: str) -> None:
     MindFormers writes beside.
     """
     job = json.loads(Path(job_path).read_text("utf-8"))
-    from mindformers import MindFormerConfig, Trainer
-    from mindformers.core.context import build_context
+    from tools.llama.stack import MindFormerConfig, Trainer, build_context
 
     config = MindFormerConfig(job["config"])
     scheduler = os.environ.get("MS_ROLE") == "MS_SCHED"
@@ -41,9 +40,7 @@ def main(job_path: str) -> None:
         mindspore.set_context(enable_compile_cache=True, compile_cache_path=job["graphs"])
     from tools.training import packing, recorder, saver  # noqa: F401 - registered
 
-    if config.optimizer.type == "LoraPlusAdamW":
-        # Its base, AdamW, is not in the contest's MindFormers: imported where it is asked for.
-        from tools.training import lora_plus  # noqa: F401 - registered
+    _register_optimizer(config.optimizer.type)
 
     writes = int(rank) % job["local"] == 0
     told = job["recorder"] if writes else {**job["recorder"], "path": None}
@@ -59,6 +56,24 @@ def main(job_path: str) -> None:
     )
     if not scheduler:
         (Path(job["running"]) / rank).unlink()
+
+
+def _register_optimizer(name: str) -> None:
+    """Register the class of ours that a config names, by importing it.
+
+    Not all of them in every process: each stands on what one of the two releases may lack.
+    """
+    from tools.llama.stack import RELEASE
+    from tools.settings.stacks import CONTEST
+
+    if name == "LoraPlusAdamW":
+        from tools.training import lora_plus_adamw  # noqa: F401
+
+        return
+    if RELEASE != CONTEST:
+        from tools.training import adam_weight_decay  # noqa: F401
+    if name == "LoraPlusFP32StateAdamWeightDecay":
+        from tools.training import lora_plus_fp32  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -136,7 +136,9 @@ def _free_port() -> int:
 def _environment(workers: int) -> Dict[str, str]:
     environment = dict(os.environ)
     # The workers run in their own folder, since MindSpore writes beside itself.
-    environment["PYTHONPATH"] = str(ROOT)
+    # What the user put on it stays: the contest's MindFormers is a folder there.
+    path = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(path)
     # msrun starts whatever `python` comes first.
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     # Kernels allocate index vectors of megabytes at every call; glibc would map and unmap, and

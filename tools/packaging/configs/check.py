@@ -13,7 +13,7 @@ from tools.packaging.configs import evaluation, plan_rules, rules
 from tools.packaging.configs.document import Document, Found, NotYaml, compose, read, scalar
 from tools.packaging.configs.keys import key_faults
 from tools.packaging.configs.plans import plans_beside
-from tools.packaging.configs.schema import Schema, read_schema
+from tools.packaging.configs.schema import Schema, schema_for
 from tools.packaging.leaks import absolute_paths, secrets
 
 # file, line (None where there is no telling), what
@@ -32,7 +32,7 @@ def check_configs(
 ) -> Tuple[int, List[str]]:
     """Check YAML files, and those below folders: (how many, every fault as `file:line: what`).
 
-    schema   what MindFormers accepts; the committed one unless another is given.
+    schema   what MindFormers accepts; without one, that of the release that each file is for.
 
     A finetune.yaml is held against the profile.yaml, or the resolved files of a run, beside it,
     and an evaluation's config against the finetune.yaml beside it. The faults are in the order
@@ -62,7 +62,7 @@ def finetune_faults(text: str, schema: Optional[Schema] = None) -> Iterator[Foun
         document = compose(text)
     except NotYaml as error:
         raise ValueError(error.what) from error
-    yield from sorted(_native_faults(document, schema or read_schema(), rules.RULES))
+    yield from sorted(_native_faults(document, schema or schema_for(document), rules.RULES))
 
 
 def _report(faults: Iterable[Fault]) -> List[str]:
@@ -93,7 +93,7 @@ def _faults(path: Path, schema: Optional[Schema]) -> Iterator[Fault]:
     if named or any(document.has(mark) for mark in _MARKS):
         evaluates = evaluation.is_evaluation(document) and not named
         table = evaluation.RULES if evaluates else rules.RULES
-        found += _native_faults(document, schema or read_schema(), table)
+        found += _native_faults(document, schema or schema_for(document), table)
         found += evaluation.adapter_faults(path, document) if evaluates else []
     else:
         yield from _model_faults(path, document)

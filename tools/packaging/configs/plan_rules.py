@@ -9,7 +9,7 @@ from tools.files.errors import UserError
 from tools.packaging.configs.document import is_count
 from tools.packaging.configs.plans import Plan, Told
 from tools.packaging.configs.rules import MODEL, POSITIONS, contest, parallel_workers
-from tools.settings.resolve import PACKED_ARCH
+from tools.settings.native import PACKED_ARCH
 from tools.training.inputs import count_steps
 
 Fault = Tuple[Path, int, str]

@@ -10,7 +10,7 @@ from tools.files.errors import UserError
 from tools.packaging.configs.document import Document, Found, is_count
 from tools.packaging.configs.schema import Schema
 from tools.settings.contest import Contest, read_contest
-from tools.settings.resolve import SECTIONS
+from tools.settings.native import SECTIONS
 
 Rule = Callable[[Document, Schema], Iterator[Found]]
 
@@ -160,8 +160,9 @@ def lora_plus(document: Document, _: Schema) -> Iterator[Found]:
     """Any other optimiser would refuse the ratio, after the weights were loaded."""
     kind, ratio = (document.value("optimizer", name) for name in ("type", "lora_plus_ratio"))
     line = document.line("optimizer", "lora_plus_ratio")
-    if ratio is not None and kind != "LoraPlusAdamW":
-        yield line, f"optimizer.type is {kind}, which knows no lora_plus_ratio; it is LoraPlusAdamW"
+    if ratio is not None and not str(kind).startswith("LoraPlus"):
+        what = f"optimizer.type is {kind}, which knows no lora_plus_ratio; write LoraPlus{kind}"
+        yield line, what
     if ratio is not None and not (isinstance(ratio, (int, float)) and ratio > 0):
         yield line, f"optimizer.lora_plus_ratio is {ratio}, not a positive number"
 

@@ -10,8 +10,11 @@ import ast
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple
 
+import yaml
+
+from tools.packaging.configs.document import Document, pairs
 from tools.packaging.configs.signatures import (
     ANY,
     NO_DEFAULT,
@@ -20,9 +23,9 @@ from tools.packaging.configs.signatures import (
     constructor_keys,
     merge,
 )
+from tools.settings.stacks import CONTEST, PYPI
 
 SCHEMAS = Path(__file__).with_name("schemas")
-DEFAULT = "mindformers-1.9.0"
 Keys = Dict[str, Key]
 
 # Documented as a whole number, and divided as any other: rsLoRA's is not whole (docs/training.md).
@@ -47,9 +50,41 @@ class Schema(NamedTuple):
 
 
 @cache
-def read_schema(name: str = DEFAULT) -> Schema:
-    """The committed schema of that name, with our own classes."""
-    return schema_of(json.loads((SCHEMAS / f"{name}.json").read_text("utf-8")))
+def read_schema(stack: str = PYPI) -> Schema:
+    """The committed schema of a release, CONTEST or PYPI, with our own classes."""
+    return schema_of(_snapshot(stack))
+
+
+@cache
+def _snapshot(stack: str) -> Dict[str, Any]:
+    return json.loads((SCHEMAS / f"{stack}.json").read_text("utf-8"))
+
+
+def schema_for(document: Document) -> Schema:
+    """The schema of the release that a file is written for.
+
+    That is the contest's where the file names a class that only the contest's has, as its
+    optimiser and its way to save checkpoints are; PyPI's otherwise.
+    """
+    named = set(_types_named(document.tree, set()))
+    contest, pypi = map(_class_names, (CONTEST, PYPI))
+    return read_schema(CONTEST if named & (contest - pypi) else PYPI)
+
+
+def _class_names(stack: str) -> Set[str]:
+    return {name for classes in _snapshot(stack)["types"].values() for name in classes}
+
+
+def _types_named(node: Any, above: Set[int]) -> Iterator[str]:
+    if node is None or id(node) in above:
+        return
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _types_named(item, {*above, id(node)})
+    for key, child in pairs(node):
+        if key.value == "type" and isinstance(child, yaml.ScalarNode):
+            yield child.value
+        yield from _types_named(child, {*above, id(node)})
 
 
 def schema_of(snapshot: Dict[str, Any]) -> Schema:
@@ -64,7 +99,9 @@ def schema_of(snapshot: Dict[str, Any]) -> Schema:
     sources = [path.read_text("utf-8") for path in sorted(_TRAINING.rglob("*.py"))]
     trees = [ast.parse(source) for source in sources]
     for kind, name, keys in own_classes(trees):
-        types[kind][name] = keys
+        # LoRA+ stands on an optimiser that the release may not have.
+        if name.replace("LoraPlus", "") in types[kind] or not name.startswith("LoraPlus"):
+            types[kind][name] = keys
     for keys in types["config"].values():
         merge(keys, own_model_keys(trees))
     return Schema(

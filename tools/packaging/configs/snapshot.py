@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import inspect
 import json
 import os
 import sys
 import tempfile
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
-from tools.packaging.configs.signatures import (
-    ANY,
-    OTHERS,
-    Key,
-    chains,
-    constructor_keys,
-    documented_types,
-    field_keys,
-    merge,
-)
+from tools.packaging.configs import sections
+from tools.packaging.configs.signatures import ANY, OTHERS, Key, chains, constructor_keys, merge
+from tools.packaging.configs.sources import definition, tree
 
 # The parts of MindFormers' registry that a section's `type` can name.
 KINDS = (
@@ -44,24 +35,11 @@ KINDS = (
 )
 # Names under which the code that reads a config holds it.
 _HOLDERS = ("config", "dataset_config")
-# Sections whose keys are those of the class that their `type` names.
-_BY_TYPE = (
-    "callbacks",
-    "eval_callbacks",
-    "eval_dataset_task",
-    "lr_schedule",
-    "metric",
-    "optimizer",
-    "processor",
-    "runner_wrapper",
-    "train_dataset_task",
-    "trainer",
-)
 Keys = Dict[str, Key]
 
 
-def take_snapshot() -> Dict[str, Any]:
-    """Read the installed MindFormers.
+def take_snapshot(source: Optional[Path] = None) -> Dict[str, Any]:
+    """Read the installed MindFormers, or the one in the folder `source`, as the contest's is one.
 
     Gives {"mindformers", "mindspore", "run_modes", "sections", "types"}, the first two versions.
 
@@ -71,21 +49,26 @@ def take_snapshot() -> Dict[str, Any]:
 
     Imports MindFormers, which takes ten seconds; UserError where it is not installed.
     """
+    if source is not None:
+        if not (source / "mindformers" / "__init__.py").is_file():
+            raise UserError("holds no MindFormers", source, "give the folder around mindformers/")
+        sys.path.insert(0, str(source.resolve()))
     if find_spec("mindformers") is None:
         raise UserError("MindFormers is not installed", None, "take the committed schema")
     # Where it is imported, MindFormers makes its output folder, and logs to the standard output.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         os.environ.setdefault("LOCAL_DEFAULT_PATH", folder)
-        import mindformers
+        from tools.llama import stack
+    import mindformers
     import mindspore
-    from mindformers.tools.register import template
 
+    modes, read_sections = sections.of_release(stack.RELEASE)
     read = _names_read(Path(mindformers.__file__).parent)
     return {
         "mindformers": mindformers.__version__,
         "mindspore": mindspore.__version__,
-        "run_modes": sorted(template.ConfigTemplate._run_modes),
-        "sections": {name: _as_json(keys) for name, keys in sorted(_sections(read).items())},
+        "run_modes": modes,
+        "sections": {name: _as_json(keys) for name, keys in sorted(read_sections(read).items())},
         "types": {
             kind: {name: [path, _as_json(keys)] for name, (path, keys) in sorted(classes.items())}
             for kind, classes in sorted(_types(read).items())
@@ -93,9 +76,9 @@ def take_snapshot() -> Dict[str, Any]:
     }
 
 
-def write_snapshot(path: Path) -> int:
+def write_snapshot(path: Path, source: Optional[Path] = None) -> int:
     """Write `take_snapshot` as JSON, a class a line; give the number of classes."""
-    snapshot = take_snapshot()
+    snapshot = take_snapshot(source)
     write_text(path, snapshot_text(snapshot))
     return sum(map(len, snapshot["types"].values()))
 
@@ -117,46 +100,6 @@ def _rows(entries: Dict[str, Any], indent: int) -> str:
     return ",\n".join(
         f"{' ' * indent}{json.dumps(name)}: {json.dumps(value)}" for name, value in entries.items()
     )
-
-
-def _sections(read: Dict[str, Keys]) -> Dict[str, Keys]:
-    import mindspore
-    from mindformers.core import config_args
-    from mindformers.tools.register import template
-
-    sections = {}
-    for name, own in template.CONFIG_NAME_TO_CLASS.items():
-        # These refuse what they do not declare; the others, and code behind them, read more.
-        keys = field_keys(_definition(own))
-        if not (own._raise_error_for_unexpected_key and keys):
-            merge(keys, read.get(name, {}))
-        sections[name] = keys
-    top = sections.pop("general_config")
-    for name in sections:
-        merge(top, {name: Key(("list",) if name.endswith("callbacks") else ("dict",))})
-    top["metric"] = Key(("list", "dict"))
-    top["base_config"] = Key(("str", "list"))
-    for name, own, function in (
-        ("", config_args.MFContextConfig, None),
-        ("context", config_args.ContextConfig, mindspore.set_context),
-        ("parallel", config_args.ParallelContextConfig, mindspore.set_auto_parallel_context),
-    ):
-        keys = top if name == "" else sections[name]
-        types = documented_types(inspect.getdoc(own), nested=False)
-        if function:
-            types = {**documented_types(inspect.getdoc(function), nested=False), **types}
-        names = {*own._support_kwargs, *(types if function else ())}
-        merge(keys, {key: Key(types.get(key, ANY)) for key in names})
-    # Numbers, or their names: MindFormers has a table of both.
-    merge(sections["parallel"], {"parallel_mode": Key(("int", "str"))})
-    merge(sections["context"], {"mode": Key(("int", "str"))})
-    merge(top, read[""])
-    sections["data_loader"] = read["data_loader"]
-    for name in _BY_TYPE:
-        del sections[name]
-    for name in ("train_dataset", "eval_dataset"):
-        merge(sections[name], read["dataset"])
-    return {"": top, **sections}
 
 
 def _types(read: Dict[str, Keys]) -> Dict[str, Dict[str, Tuple[str, Keys]]]:
@@ -210,6 +153,9 @@ def _names_read(package: Path) -> Dict[str, Keys]:
     build = package / "models/build_model.py"
     merge(read.setdefault("model", {}), _config_names([build]))
     merge(read["model_config"], _config_names(shared))
+    for names in _below_config(build):
+        if names[0] == "model_config" and len(names) > 1:
+            read["model_config"].setdefault(names[1], Key(ANY))
     return read
 
 
@@ -219,7 +165,7 @@ def _config_names(paths: Iterable[Path]) -> Keys:
 
 def _below_config(path: Path) -> Iterator[Tuple[str, ...]]:
     """Of all dotted names in a file, what stands behind `config`."""
-    for names in chains(_tree(str(path))):
+    for names in chains(tree(path)):
         for holder in _HOLDERS:
             if holder in names[:2] and names[-1] != holder:
                 below = names[names.index(holder) + 1 :]
@@ -232,30 +178,14 @@ def _path_of(own: type) -> str:
 
 
 def _class_keys(own: type) -> Keys:
-    return constructor_keys([_definition(c) for c in own.__mro__ if _is_theirs(c)])
+    return constructor_keys([definition(c) for c in own.__mro__ if _is_theirs(c)])
 
 
 def _is_theirs(own: type) -> bool:
     """Written in Python, and part of MindFormers or what it stands on."""
     if own.__module__.split(".")[0] not in ("mindformers", "mindspore"):
         return False
-    return _definition(own, required=False) is not None
-
-
-def _definition(own: type, required: bool = True) -> Any:
-    try:
-        tree = _tree(inspect.getsourcefile(own))
-    except TypeError:
-        tree = ast.Module([], [])
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == own.__name__]
-    if not found and required:
-        raise LookupError(f"{own} has no source")
-    return found[-1] if found else None
-
-
-@cache
-def _tree(path: str) -> ast.Module:
-    return ast.parse(Path(path).read_text("utf-8"))
+    return definition(own, required=False) is not None
 
 
 def _as_json(keys: Keys) -> Dict[str, List[Any]]:

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import yaml
 
@@ -20,8 +20,9 @@ from tools.packaging import layout
 from tools.packaging.contents import BROKEN, Contents
 from tools.packaging.grading.rows import flat
 from tools.packaging.grading.unpack import Package
+from tools.settings.native import read_finetune
 from tools.settings.profile import CONFIGS, Profile, check_name, read_profile, read_recipe
-from tools.settings.resolve import read_finetune, read_resolved, resolve
+from tools.settings.resolve import read_resolved, resolve
 
 _LARGEST = 1 << 20
 # Numbers of finetune.yaml that make another model, or another machine.
@@ -31,7 +32,7 @@ _CHOSEN = re.compile(r"model\.model_config\.(seq_length|batch_size|pet_config\.\
 # Words that a team may choose, and keys of its own.
 _WORDS = {
     "model.model_config.pet_config.target_modules": re.compile(r"[\w.*|()\\\[\]^$+?-]{1,300}"),
-    "optimizer.type": re.compile(r"AdamW|FP32StateAdamWeightDecay|LoraPlusAdamW"),
+    "optimizer.type": re.compile(r"(LoraPlus)?(AdamW|FP32StateAdamWeightDecay)"),
     "lr_schedule.type": re.compile(r"(Cosine|Linear|Constant)\w{0,40}LR"),
 }
 _OWN = {"optimizer.lora_plus_ratio"}
@@ -46,21 +47,26 @@ class Plan(NamedTuple):
     recipe: str
     seed: int
     cards: int
+    hbm: Optional[int] = None
 
     def words(self) -> List[str]:
-        """`PROFILE=tiny`, …"""
-        return [f"{name.upper()}={value}" for name, value in self._asdict().items()]
+        """`PROFILE=tiny`, …; without a value that is none."""
+        given = {name: value for name, value in self._asdict().items() if value is not None}
+        return [f"{name.upper()}={value}" for name, value in given.items()]
 
 
 def plan_of(package: Package) -> Plan:
     """Read configs/profile.json; UserError where a value is none that make would take."""
     where = layout.PROFILE
-    told = read_resolved(package.folder / where, list(Plan._fields))
-    for key, most in (("seed", 1 << 32), ("cards", 1024)):
+    told = read_resolved(package.folder / where, [n for n in Plan._fields if n != "hbm"])
+    hbm = told.setdefault("hbm", None)
+    for key, most in (("seed", 1 << 32), ("cards", 1024), ("hbm", 1024)):
+        if key == "hbm" and hbm is None:
+            continue  # no cards
         if type(told[key]) is not int or not 0 < told[key] <= most:
             raise UserError(f"{key} is {told[key]!r:.40}", where, "ask the team")
     names = [check_name(str(told[key]), where) for key in ("profile", "budget", "recipe")]
-    return Plan(*names, told["seed"], told["cards"])
+    return Plan(*names, told["seed"], told["cards"], hbm)
 
 
 def differences(package: Package, plan: Plan, configs: Path, work: Path) -> List[str]:

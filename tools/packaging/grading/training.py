@@ -12,7 +12,8 @@ from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, failed
 from tools.packaging.grading.unpack import Package
 from tools.scoring.lines import bounded_lines
 from tools.settings.contest import Contest
-from tools.settings.resolve import read_finetune, read_resolved
+from tools.settings.native import read_finetune
+from tools.settings.resolve import read_resolved
 from tools.training.inputs import even_steps, steps_of
 from tools.training.losses import read_losses
 

@@ -6,32 +6,30 @@ devices: the training step, AdamW, and the models.
 
 from __future__ import annotations
 
-from mindformers.core import optim
-from mindformers.models.llama import LlamaForCausalLM
-from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
-from mindformers.trainer import utils as trainer_utils
-
-from tools.training.cpu.model import CpuLlamaForCausalLM, CpuPackedLlamaForCausalLM
-from tools.training.cpu.step import CpuTrainOneStepCell, wait_for_all
-from tools.training.packing import PackedLlamaForCausalLM
+from tools.llama import stack
+from tools.llama.stack import MindFormerModuleType as Kind
+from tools.settings.stacks import CONTEST
 
 
 def register() -> None:
     """Put all of it in the place of MindFormers', in this process.
 
-    MindFormers has no registry for the barrier at which workers wait after loading the base
-    weights: the name is replaced where its trainer looks it up.
+    The step is needed. Models and optimiser are there for speed, and stand on the newer release's;
+    the contest's trains on the CPU with its own.
     """
-    trainer_utils.barrier = wait_for_all
-    if hasattr(optim, "AdamW"):  # not in the contest's release
-        from tools.training.cpu.optimizer import FusedAdamW
+    from tools.training.cpu import step
 
-        MindFormerRegister.register_cls(
-            FusedAdamW, MindFormerModuleType.OPTIMIZER, alias=optim.AdamW.__name__
-        )
-    for kind, name, cell in (
-        (MindFormerModuleType.WRAPPER, "MFTrainOneStepCell", CpuTrainOneStepCell),
-        (MindFormerModuleType.MODELS, LlamaForCausalLM.__name__, CpuLlamaForCausalLM),
-        (MindFormerModuleType.MODELS, PackedLlamaForCausalLM.__name__, CpuPackedLlamaForCausalLM),
-    ):
-        MindFormerRegister.register_cls(cell, kind, alias=name)
+    stack.replace_barrier(step.wait_for_all)
+    own = [(Kind.WRAPPER, "MFTrainOneStepCell", step.CpuTrainOneStepCell)]
+    stack.use_plain_rms_norm()
+    if stack.RELEASE != CONTEST:
+        from tools.training.cpu import model, optimizer
+
+        own = [
+            (Kind.WRAPPER, "MFTrainOneStepCell", model.SharedLayersTrainOneStepCell),
+            (Kind.MODELS, "LlamaForCausalLM", model.CpuLlamaForCausalLM),
+            (Kind.MODELS, "PackedLlamaForCausalLM", model.CpuPackedLlamaForCausalLM),
+            (Kind.OPTIMIZER, "AdamW", optimizer.FusedAdamW),
+        ]
+    for kind, name, cell in own:
+        stack.MindFormerRegister.register_cls(cell, kind, alias=name)

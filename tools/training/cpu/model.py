@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import mindspore as ms
-from mindformers.models.llama import LlamaForCausalLM
 from mindspore import nn, ops
 
+from tools.llama.stack import LlamaForCausalLM
 from tools.training.cpu.cells import fit
+from tools.training.cpu.step import CpuTrainOneStepCell
 from tools.training.packing import PackedLlamaForCausalLM
 
 
@@ -64,6 +65,14 @@ class CpuLlamaForCausalLM(OutputWhereLabelled, LlamaForCausalLM):
 
 class CpuPackedLlamaForCausalLM(OutputWhereLabelled, PackedLlamaForCausalLM):
     """PackedLlamaForCausalLM for the CPU."""
+
+
+class SharedLayersTrainOneStepCell(CpuTrainOneStepCell):
+    """The training step of these models, whose layers are compiled once."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        compile_layers_once(self.network)
 
 
 def compile_layers_once(network: nn.Cell) -> None:

@@ -7,8 +7,9 @@ over 30 layers that is a third of the graph to compile, and 4 000 launches of ne
 from __future__ import annotations
 
 import mindspore as ms
-from mindformers.core.optim.adamw import AdamW
 from mindspore import ops
+
+from tools.llama.stack import adamw
 
 _adam = ops.Adam()
 _decay = ops.MultitypeFuncGraph("decay")
@@ -26,7 +27,7 @@ def _updated(beta1, beta2, power1, power2, eps, rate, parameter, gradient, first
     return updated[0]
 
 
-class FusedAdamW(AdamW):
+class FusedAdamW(adamw()):
     """Adam with corrected bias and decoupled weight decay (arXiv 1711.05101), as in MindFormers.
 
     The kernel divides by √v + ε and corrects the bias in the rate; MindFormers divides by

@@ -8,10 +8,9 @@ computed and logged as ever.
 from __future__ import annotations
 
 import mindspore as ms
-from mindformers.wrapper.wrapper import MFTrainOneStepCell
 from mindspore import nn, ops
 
-from tools.training.cpu.model import compile_layers_once
+from tools.llama.stack import MFTrainOneStepCell
 
 _half_square = ops.MultitypeFuncGraph("half_square")
 _scale = ops.MultitypeFuncGraph("scale")
@@ -62,7 +61,6 @@ class CpuTrainOneStepCell(MFTrainOneStepCell):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        compile_layers_once(self.network)
         self.status = ms.Tensor([0], ms.float32)
         self.norm = GlobalNorm()
         self.clip_grad_norm = ClipGradNorm(float(self.clip_grad_norm.clip_norm.asnumpy()[0]))
