@@ -120,7 +120,7 @@ else
 
 fetch: $(M)/fetched.json  ## material/: the profile's artefacts, resumed and verified
 convert: $(R)/base/model.ckpt $(R)/corpus/tokens.json $(R)/records/train.mindrecord $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
-baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and arithmetic accuracy
+baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and accuracy
 finetune: $(R)/finetune/run.json  ## LoRA checkpoints at even intervals, logs, loss curve
 merge: $(R)/merged/done  ## whole merged checkpoints
 evaluate: $(R)/evaluate/best.json  ## every checkpoint's scores; the best eligible one
@@ -143,8 +143,14 @@ SOURCE         := $(call profile_value,model,source)
 TOKENIZER_KIND := $(call profile_value,tokenizer,kind)
 ARTEFACT       := $(if $(filter seed,$(SOURCE)),,$(M)/$(call profile_value,model,file))
 has_artefact    = $(shell grep -qs '^artifacts:.*[[ ]$(1)[],]' configs/$(PROFILE)/profile.yaml && echo yes)
+VOCABULARY     := $(if $(filter file,$(TOKENIZER_KIND)),$(M)/$(call profile_value,tokenizer,file))
 TRAIN_JSON     := $(if $(call has_artefact,contest-train),$(M)/train.json)
 READING        := $(if $(call has_artefact,squad-dev),$(M)/dev-v1.1.json,material/embedded/reading.json)
+
+# What is asked: arithmetic, where the profile says nothing, or multiple-choice questions.
+TASK           := $(shell sed -n 's/^task: *\([a-z]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
+CHOICES        := $(if $(call has_artefact,mmlu),$(M)/data.tar $(M)/cmmlu_v1_0_1.zip,material/embedded/choices)
+CHOICE_FILES   := $(if $(call has_artefact,mmlu),$(CHOICES),$(wildcard material/embedded/choices/*/*/*.csv))
 
 # Of what was fetched, what is gone: deleted by hand, it is fetched again.
 GONE := $(filter-out $(notdir $(wildcard $(M)/*)),$(shell sed -n 's/^ *"file": "\(.*\)",$$/\1/p' $(M)/fetched.json 2>/dev/null))
@@ -152,13 +158,18 @@ GONE := $(filter-out $(notdir $(wildcard $(M)/*)),$(shell sed -n 's/^ *"file": "
 $(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml artifacts.lock) $(if $(GONE),gone)
 	$(STAGE) fetch -- $(PYTHON) -m tools.fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)'
 # Right files keep their time, even if fetched again: what did not change remakes nothing.
-$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(READING) $(M)/tokenizer.model)): | $(M)/fetched.json ;
+$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(CHOICE_FILES) $(READING) $(VOCABULARY))): | $(M)/fetched.json ;
 
 $(R)/base/model.ckpt: $(C)/model.json $(ARTEFACT)
 	$(STAGE) convert-weights -- $(PYTHON) -m tools.convert weights --config $< --material $(M) --output $@
 
+ifeq ($(TASK),choices)
+$(R)/corpus/corpus.json: $(C)/corpus.json $(CHOICE_FILES)
+	$(STAGE) convert-choices -- $(PYTHON) -m tools.convert choices --config $< $(CHOICES:%=--input %) --folder $(R)/corpus
+else
 $(R)/corpus/corpus.json: $(C)/corpus.json $(TRAIN_JSON)
 	$(STAGE) convert-math -- $(PYTHON) -m tools.convert math --config $< $(if $(TRAIN_JSON),--input $(TRAIN_JSON)) --folder $(R)/corpus
+endif
 
 ifeq ($(TOKENIZER_KIND),gguf)
 TOKENIZER := $(R)/base/tokenizer.json
@@ -170,8 +181,8 @@ $(TOKENIZER): $(C)/tokenizer.json $(R)/corpus/corpus.json material/embedded/read
 	$(STAGE) convert-tokenizer -- $(PYTHON) -m tools.convert tokenizer --config $< --train $(R)/corpus/train.jsonl --text material/embedded/reading.json --output $@
 else
 TOKENIZER := $(R)/base/tokenizer.model
-$(TOKENIZER): $(C)/tokenizer.json $(M)/tokenizer.model
-	@mkdir -p $(@D) && cp $(M)/tokenizer.model $@.partial && mv $@.partial $@
+$(TOKENIZER): $(C)/tokenizer.json $(VOCABULARY)
+	@mkdir -p $(@D) && cp $(VOCABULARY) $@.partial && mv $@.partial $@
 endif
 
 # It tells people what the corpus costs in tokens; the report tells how long that took.

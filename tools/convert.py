@@ -7,6 +7,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import click
 
+from tools.choices import choices
 from tools.cli import Group, Styles, config_option
 from tools.corpus.kinds import KINDS
 from tools.records.prompts import PROBLEM_FRAMES
@@ -265,7 +266,7 @@ def squad(source: Path, output: Path, limit: Optional[int]) -> None:
 @click.option("--output", type=_OUT, required=True, help="Prompt rows, JSON lines.")
 @_PROMPT
 def prompts(rows: Path, output: Path, prompt: str) -> None:
-    """Prompts for arithmetic: the same text that training puts before the answer."""
+    """Prompts for problems: the same text that training puts before the answer."""
     from tools.records.prompt_files import write_math_prompts
 
     count = write_math_prompts(rows, output, prompt)
@@ -306,7 +307,7 @@ def tokenizer(
         click.echo(f"{output}: {vocab_size} pieces from {summary['texts']} texts")
 
 
-for _command in (*COMMANDS, weights):
+for _command in (*COMMANDS, choices, weights):
     main.add_command(_command)
 
 

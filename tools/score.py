@@ -12,6 +12,7 @@ from tools.cli import Accuracy, Group
 _FILE = click.Path(exists=True, dir_okay=False)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _PHASE = click.option("--phase", type=int, default=1, show_default=True, help="Phase's rules.")
+_OWN_PHASE = click.option("--phase", type=int, help="Its rules  [default: by what was asked]")
 
 
 @click.group(cls=Group, epilog="Example:\n\npython -m tools.score squad --log eval.log --json")
@@ -57,7 +58,7 @@ def math(
     disagreements: bool,
     as_json: bool,
 ) -> None:
-    """Accuracy of answers to arithmetic problems, by every judge and by kind."""
+    """Accuracy of answers to arithmetic problems or choice questions, by judge and by kind."""
     if (npy is None) == (predictions is None) or (npy is None) != (references is None):
         raise click.UsageError("name either --predictions, or --npy and --references")
     from tools.scoring import arithmetic, scores, tables
@@ -109,11 +110,11 @@ def contest(
     "--parameters parameters.json --baseline baseline/scores.json --output scores.json"
 )
 @click.option("--squad", "reading", type=_FILE, required=True, help="Rows of reading answers.")
-@click.option("--math", "arithmetic", type=_FILE, required=True, help="Rows of results.")
+@click.option("--math", "arithmetic", type=_FILE, required=True, help="Rows of answers.")
 @click.option("--parameters", type=_FILE, required=True, help="JSON of parameter counts.")
 @click.option("--baseline", type=_FILE, help="scores.json of the base model, for the gate.")
 @click.option("--output", type=click.Path(dir_okay=False), required=True, help="scores.json.")
-@_PHASE
+@_OWN_PHASE
 @_JSON
 def run(
     reading: str,
@@ -121,7 +122,7 @@ def run(
     parameters: str,
     baseline: Optional[str],
     output: str,
-    phase: int,
+    phase: Optional[int],
     as_json: bool,
 ) -> None:
     """Score one model's answers and write scores.json.
@@ -150,7 +151,7 @@ def run(
 @click.option("--steps", type=_FILE, required=True, help="steps.json of the adapters.")
 @click.option("--merged", type=click.Path(exists=True, file_okay=False), help="Folder of models.")
 @click.option("--output", type=click.Path(dir_okay=False), required=True, help="best.json.")
-@_PHASE
+@_OWN_PHASE
 @_JSON
 def checkpoints(
     folder: str,
@@ -159,7 +160,7 @@ def checkpoints(
     steps: str,
     merged: Optional[str],
     output: str,
-    phase: int,
+    phase: Optional[int],
     as_json: bool,
 ) -> None:
     """Score every checkpoint's answers in FOLDER/K/ and choose the best eligible one."""

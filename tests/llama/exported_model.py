@@ -27,19 +27,21 @@ def numbers(name: str, dims: tuple) -> np.ndarray:
 
 def tensors(shapes: dict, type_name: str = "Float32", tied: bool = False) -> list:
     made = [
-        (name, np.ones(dims, np.float32) if len(dims) == 1 else numbers(name, dims), type_name)
+        (name, np.ones(dims, np.float32) if "norm" in name else numbers(name, dims), type_name)
         for name, dims in shapes.items()
     ]
     return [*made[:-1], (made[-1][0], made[0][1], type_name)] if tied else made
 
 
-def write_model(folder: Path, type_name: str = "Float32", tied: bool = False) -> Path:
+def write_model(
+    folder: Path, type_name: str = "Float32", tied: bool = False, shape: LlamaShape = SHAPE
+) -> Path:
     """A model folder of ours."""
     from tokenizers import Tokenizer, models
 
     folder.mkdir(parents=True)
-    write_checkpoint(folder / "model.ckpt", tensors(SHAPE.parameters(), type_name, tied))
-    (folder / "model.json").write_text(json.dumps(SHAPE.to_dict(), indent=2) + "\n")
+    write_checkpoint(folder / "model.ckpt", tensors(shape.parameters(), type_name, tied))
+    (folder / "model.json").write_text(json.dumps(shape.to_dict(), indent=2) + "\n")
     words = {"<pad>": 0, "<s>": 1, "</s>": 2, **{f"w{n}": n for n in range(3, 64)}}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="w3"))
     tokenizer.save(str(folder / "tokenizer.json"))

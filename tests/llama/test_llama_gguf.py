@@ -39,11 +39,11 @@ def permute(weight, heads):
     )
 
 
-def make_weights():
+def make_weights(shape=SHAPE):
     random = np.random.default_rng(3)
     return {
         name: random.standard_normal(dims).astype(np.float32)
-        for name, dims in SHAPE.parameters().items()
+        for name, dims in shape.parameters().items()
     }
 
 
@@ -70,9 +70,10 @@ def write(path, weights, shape=SHAPE, leave_out=(), kind=None, tokenizer=True, *
     for name, array in weights.items():
         if name in leave_out:
             continue
-        if name.endswith("attention.wq.weight"):
+        # Of a bias too: its condition there is ("q_proj.weight", "q_proj.bias").
+        if ".attention.wq." in name:
             array = permute(array, shape.num_heads)
-        elif name.endswith("attention.wk.weight"):
+        elif ".attention.wk." in name:
             array = permute(array, shape.n_kv_heads)
         if kind is not None and array.ndim == 2:
             data = gguf.quants.quantize(array, kind)
@@ -111,6 +112,20 @@ def test_round_trip(tmp_path):
         assert found[name].dtype == np.float32 and np.array_equal(found[name], array), name
 
 
+def test_biases(tmp_path):
+    shape = dataclasses.replace(SHAPE, qkv_has_bias=True, attn_proj_has_bias=True)
+    weights = make_weights(shape)
+    path = write(tmp_path / "m.gguf", weights, shape)
+    assert shape_differences(open_gguf(path), shape) == []
+    # A config that knows nothing of them would drop them without a word.
+    lines = shape_differences(open_gguf(path), SHAPE)
+    assert [line.split(" ")[0] for line in lines] == ["blk.0.attn_q.bias", "blk.0.attn_output.bias"]
+    found = read(path, shape)
+    assert len(found) == len(SHAPE.parameters()) + 4
+    for name, array in weights.items():
+        assert np.array_equal(found[name], array), name
+
+
 def test_tied_output_is_the_embedding(tmp_path):
     found = read(write(tmp_path / "m.gguf", make_weights(), leave_out=[OUTPUT]))
     assert np.array_equal(found[OUTPUT], found[EMBEDDING])
@@ -147,9 +162,9 @@ def test_shape_differences(tmp_path):
     assert field(reader, "llama.block_count") == 1 and field(reader, "nothing") is None
     for name in SHAPE.to_dict():
         value = getattr(SHAPE, name)
-        other = dataclasses.replace(SHAPE, **{name: value * 2})
-        lines = shape_differences(reader, other)
-        assert len(lines) == 1 and str(value * 2) in lines[0], name
+        another = not value if isinstance(value, bool) else value * 2
+        lines = shape_differences(reader, dataclasses.replace(SHAPE, **{name: another}))
+        assert len(lines) == 1 and str(another) in lines[0], name
 
 
 def test_metadata_of_another_type(tmp_path):

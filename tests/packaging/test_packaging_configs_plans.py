@@ -112,11 +112,14 @@ def test_good_files(copy: Path) -> None:
 def test_each_recipe_and_budget_has_a_plan(copy: Path) -> None:
     found = plans_beside(copy / "configs/tiny/finetune.yaml")
     plans = {(plan.budget, plan.recipe): plan for plan in found}
-    recipes = [path.stem for path in (CONFIGS / "recipes").glob("*.yaml")]
+    recipes = {path.stem for path in (CONFIGS / "recipes").glob("*.yaml")} - {"choices"}
     assert set(plans) == {(budget, name) for budget in ("quick", "full") for name in recipes}
     plan, names = plans["full", "worked"], ("rows", "seq_length", "batch_size", "math_tokens")
     assert [plan.value(name) for name in names] == [840, 512, 2, 440]
     assert plans["quick", "plain"].value("math_tokens") == 16
+    # Of a profile that asks choice questions, those that resolve would not refuse.
+    asked = plans_beside(copy / "configs/tiny-choices/finetune.yaml")
+    assert {plan.recipe for plan in asked} == {"choices", "plain"}
 
 
 @pytest.mark.parametrize(

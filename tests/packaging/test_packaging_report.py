@@ -15,6 +15,8 @@ from tools.files.errors import UserError
 from tools.packaging import sentences
 from tools.packaging.facts import gather
 from tools.packaging.report import TEMPLATES, render_markdown, write_report
+from tools.packaging.tables import score_tables
+from tools.packaging.texts import say
 from tools.training.losses import HEADER
 
 PICTURES = {"loss.png", "accuracy.png", "checkpoints.png"}
@@ -140,6 +142,25 @@ def test_records_that_were_given_are_told_as_such(run: Path) -> None:
         f"train-fastchat256.mindrecord, taken as it is (sha256 {'ab' * 32}): 200 rows of 256 "
         "tokens, 3 of them without a label." in told
     )
+
+
+def test_the_second_phase_speaks_of_choice_questions(finished: Dict[str, Path]) -> None:
+    facts = gather(finished["run"])
+    contest = {**facts.after["contest"], "phase": 2}
+    other = facts._replace(after={**facts.after, "contest": contest})
+    for chosen, english, chinese, unit in (
+        (facts, "Arithmetic accuracy", "算术正确率", "problems"),
+        (other, "Accuracy on choice questions", "选择题正确率", "questions"),
+    ):
+        change = sentences.verdict(chosen)[1]
+        assert change.en.startswith(f"{english} rose from") and f"of 12 {unit})" in change.en
+        assert change.zh.startswith(f"{chinese}由")
+        assert f"over 12 {unit} held out" in sentences.claims(chosen)[0].en
+        tables = score_tables(chosen)
+        assert tables["kinds"].caption == say("captions.kinds", what=sentences.accuracy(chosen))
+        assert tables["kinds"].caption.en == f"{english} by kind"
+        missing = "without a number" if chosen is facts else "without an option"
+        assert str(tables["judges"].rows[-1][0]) == missing
 
 
 def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:

@@ -155,7 +155,7 @@ def test_what_is_of_no_use_alone_brings_the_rest(configs):
 
 
 def test_every_artefact_of_the_contest_can_be_fetched():
-    """Its list of files, those in zips by what is in them; each under the organisers' address."""
+    """Its list of files, those in zips by what is in them; each has an address."""
     config = "run_llama3_8b_8k_800T_A2_64G_lora_"
     assert {item.file for item in read_artifacts().values() if item.urls} == {
         "llama3-8B.ckpt",
@@ -172,5 +172,13 @@ def test_every_artefact_of_the_contest_can_be_fetched():
         *(f"{config}256_{name}eval.yaml" for name in ("", "base_")),
         "mindspore-2.3.0rc2-cp39-cp39-linux_aarch64.whl",
         "mindformers.zip",
+        # The second phase; its two sets of questions from where their authors keep them.
+        "internlm.ckpt",
+        "internlm-tokenizer.model",
+        "data.tar",
+        "cmmlu_v1_0_1.zip",
+        "finetune_internlm_7b_lora_mmlu_64G.yaml",
+        "predict_internlm_7b_mmlu.yaml",
+        "predict_internlm_7b_eval_squad.yaml",
     }
     assert set(profile_ids("llama3-8b")) >= {"llama3-weights", "llama3-tokenizer", "squad-dev"}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import Any, Dict, Set
+from typing import Any, Dict, Set, Union
 
 from tools.corpus import english
-from tools.corpus.kinds import ENGLISH, KINDS
+from tools.corpus.choices import ChoiceEntry
+from tools.corpus.kinds import ENGLISH, in_order
 from tools.corpus.rows import Entry, Misfit
 
 # All misfits are kept in their own file; the summary shows the first ones.
@@ -26,7 +27,7 @@ class Tally:
         self._english_numbers = 0
         self._seen: Set[bytes] = set()
 
-    def add(self, entry: Entry) -> bool:
+    def add(self, entry: Union[Entry, ChoiceEntry]) -> bool:
         """Count a row; tell whether its problem is new."""
         kind = entry.row.kind
         self.rows[kind] += 1
@@ -61,8 +62,7 @@ class Tally:
                 "unique": self.unique[kind],
                 "duplicates": self.rows[kind] - self.unique[kind],
             }
-            for kind in KINDS
-            if self.rows[kind]
+            for kind in in_order(self.rows)
         }
         rows, unique = sum(self.rows.values()), sum(self.unique.values())
         return {

@@ -9,7 +9,8 @@ from typing import Iterator, List, Tuple
 
 from tools.corpus import grammar
 from tools.corpus.check import check_solution
-from tools.corpus.kinds import ENGLISH
+from tools.corpus.choices import check_choice
+from tools.corpus.kinds import ENGLISH, is_choice
 from tools.corpus.rows import Row, block_rows
 from tools.corpus.solve import answer
 from tools.corpus.stream import Block, read_blocks
@@ -54,7 +55,14 @@ def verify_block(block: Block, path: Path, styles: Styles) -> Tuple[int, List[st
 
 
 def faults_of(row: Row, styles: Styles) -> List[str]:
-    """Give what is wrong with a row; an English one in the source's words cannot be recomputed."""
+    """Give what is wrong with a row.
+
+    An English one in the source's words cannot be recomputed, and of a choice question neither can
+    the letter: only that question, letter and solution go together.
+    """
+    if is_choice(row.kind):
+        fault = check_choice(row)
+        return [fault] if fault else []
     faults = []
     if row.kind != ENGLISH:
         try:

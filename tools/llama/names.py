@@ -9,15 +9,15 @@ from tools.llama.shape import EMBEDDING, FINAL_NORM, OUTPUT
 
 # MindFormers' name of a module in a layer → the name in a GGUF file.
 _GGUF_LAYER = {
-    "attention_norm.weight": "attn_norm.weight",
-    "ffn_norm.weight": "ffn_norm.weight",
-    "attention.wq.weight": "attn_q.weight",
-    "attention.wk.weight": "attn_k.weight",
-    "attention.wv.weight": "attn_v.weight",
-    "attention.wo.weight": "attn_output.weight",
-    "feed_forward.w1.weight": "ffn_gate.weight",
-    "feed_forward.w2.weight": "ffn_down.weight",
-    "feed_forward.w3.weight": "ffn_up.weight",
+    "attention_norm": "attn_norm",
+    "ffn_norm": "ffn_norm",
+    "attention.wq": "attn_q",
+    "attention.wk": "attn_k",
+    "attention.wv": "attn_v",
+    "attention.wo": "attn_output",
+    "feed_forward.w1": "ffn_gate",
+    "feed_forward.w2": "ffn_down",
+    "feed_forward.w3": "ffn_up",
 }
 _GGUF_WHOLE = {
     EMBEDDING: "token_embd.weight",
@@ -53,14 +53,16 @@ def gguf_name(name: str) -> str:
     if name in _GGUF_WHOLE:
         return _GGUF_WHOLE[name]
     _, _, index, rest = name.split(".", 3)
-    return f"blk.{index}.{_GGUF_LAYER[rest]}"
+    module, _, part = rest.rpartition(".")
+    return f"blk.{index}.{_GGUF_LAYER[module]}.{part}"
 
 
 def hf_name(name: str) -> str:
     """Hugging Face's name of MindFormers' parameter `name`."""
     if name in _HF_WHOLE:
         return _HF_WHOLE[name]
-    return hf_module(name[: -len(".weight")]) + ".weight"
+    module, _, part = name.rpartition(".")  # weight or bias
+    return f"{hf_module(module)}.{part}"
 
 
 def hf_module(module: str) -> str:

@@ -8,17 +8,18 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import yaml
 
-from tools.corpus.kinds import KINDS
+from tools.corpus.kinds import in_order
 from tools.corpus.rows import unframed
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
 from tools.packaging import layout
 from tools.packaging.leaks import absolute_paths
 from tools.packaging.stages import ORDER, PACKAGING
-from tools.scoring.arithmetic import judge
+from tools.records.prompts import problem_in
 from tools.scoring.contest import is_eligible
 from tools.scoring.rows import read_predictions
 from tools.scoring.scores import read_scores
+from tools.scoring.tasks import counting_judge, judge, task_of
 from tools.settings.contest import Contest, ReadingScore, read_contest
 from tools.training.losses import Step, read_losses
 
@@ -86,8 +87,7 @@ class Facts(NamedTuple):
     def kinds(self) -> List[str]:
         """The kinds of problem that were asked, in the contest's order."""
         asked = {*self.before["math"]["by_kind"], *self.after["math"]["by_kind"]}
-        known = [kind for kind in KINDS if kind in asked]
-        return [*known, *sorted(asked - set(known))]
+        return in_order(asked)
 
 
 def gather(run: Path) -> Facts:
@@ -120,7 +120,7 @@ def gather(run: Path) -> Facts:
         after=after,
         minimum=minimum,
         eligible=eligible,
-        contest_model=parameters["denominator"] == rules.denominator
+        contest_model=parameters["denominator"] in rules.denominators()
         and after["squad"]["count"] == rules.squad.questions,
         best=best,
         checkpoints=checkpoints,
@@ -160,10 +160,11 @@ def _checkpoints(run: Path) -> List[Checkpoint]:
 def _examples(run: Path, best: int, rules: Contest) -> Tuple[List[Example], List[Example]]:
     """Up to ten right and ten wrong answers: the first of each kind, then the second, …"""
     rows = read_predictions(_there(run, f"evaluate/{best}/math.jsonl"))
+    counting = counting_judge(task_of(row.kind for row in rows), rules)
     found: Dict[bool, Dict[str, List[Example]]] = {True: {}, False: {}}
     for row in rows:
-        right = judge(row, rules.arithmetic).right[rules.arithmetic.judge]
-        example = Example(row.kind, unframed(row.prompt), row.prediction, row.reference)
+        right = judge(row, rules).right[counting]
+        example = Example(row.kind, unframed(problem_in(row.prompt)), row.prediction, row.reference)
         # A model may answer with what looks like a path, `4 /5/6`; a report may not hold any.
         if any(absolute_paths(line for text in example for line in text.split("\n"))):
             continue

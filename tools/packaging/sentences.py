@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
+from tools.corpus.kinds import is_choice
 from tools.packaging.facts import Facts
 from tools.packaging.texts import Text, label, say
 
@@ -37,9 +38,10 @@ def claims(facts: Facts) -> List[Text]:
     arithmetic, asked = facts.after["math"], facts.after["squad"]["count"]
     judge = label("judges", arithmetic["judge"])
     given = facts.records.get("given")
-    lines = [say("claims.held_out", count=arithmetic["count"], judge=judge)]
+    told = {"count": arithmetic["count"], "unit": say(f"units.{task(facts)}"), "judge": judge}
+    lines = [say("claims.held_out", **told)]
     if given:
-        lines = [say("claims.given", count=arithmetic["count"], judge=judge, file=given["file"])]
+        lines = [say("claims.given", file=given["file"], **told)]
     if not facts.contest_model:
         lines.append(say("claims.other_model"))
     if not facts.before["squad"]["em"] or not facts.before["squad"]["f1"]:
@@ -84,6 +86,7 @@ def figures(facts: Facts) -> Dict[str, Text]:
     return {
         "kinds": say(
             "figures.kinds",
+            what=accuracy(facts),
             was=100 * before["accuracy"],
             now=100 * after["accuracy"],
             worst=min(shares.values()),
@@ -105,6 +108,16 @@ def figures(facts: Facts) -> Dict[str, Text]:
             em_least=facts.minimum.em,
         ),
     }
+
+
+def task(facts: Facts) -> str:
+    """What the phase of this run asks: arithmetic, or choices."""
+    return facts.rules.phases[facts.after["contest"]["phase"]].task
+
+
+def accuracy(facts: Facts) -> Text:
+    """What the accuracy is called."""
+    return say(f"accuracy.{task(facts)}")
 
 
 def kept_share(facts: Facts) -> str:
@@ -133,7 +146,8 @@ def _corpus(content: Dict[str, Any]) -> Text:
     }
     if source == "generated":
         return say("notes.corpus_generated", **values)
-    return say("notes.corpus_from", source=source, **values)
+    asked = all(map(is_choice, content.get("kinds") or [""]))
+    return say(f"notes.corpus_{'choices' if asked else 'from'}", source=source, **values)
 
 
 def _records(content: Dict[str, Any]) -> Text:
@@ -163,6 +177,7 @@ def _change(facts: Facts) -> Text:
     before, after = facts.before["math"], facts.after["math"]
     was, now = 100 * before["accuracy"], 100 * after["accuracy"]
     values = {"was": was, "now": now, "correct": after["correct"], "count": after["count"]}
+    values.update(what=accuracy(facts), unit=say(f"units.{task(facts)}"))
     if now == was:
         return say("verdict.unchanged", **values)
     direction = "rose" if now > was else "fell"

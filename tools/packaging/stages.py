@@ -18,6 +18,7 @@ ORDER = (
     "fetch",
     "convert-weights",
     "convert-math",
+    "convert-choices",
     "convert-tokenizer",
     "convert-describe",
     "convert-records",

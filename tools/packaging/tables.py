@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from tools.packaging import layout
 from tools.packaging.facts import Facts
-from tools.packaging.sentences import kept_share
+from tools.packaging.sentences import accuracy, kept_share, task
 from tools.packaging.texts import Text, label, say
 
 
@@ -64,8 +64,8 @@ def overview(facts: Facts) -> Table:
         ]
         for key in ("f1", "em")
     ]
-    accuracy = [percent(scores["math"]["accuracy"]) for scores in (before, after)]
-    rows.append([say("cells.accuracy"), *accuracy, None])
+    shares = [percent(scores["math"]["accuracy"]) for scores in (before, after)]
+    rows.append([say("cells.accuracy", what=accuracy(facts)), *shares, None])
     head = columns("measure", "before", "after", "keep")
     return Table(say("captions.overview"), head, rows, sources_of_scores(facts))
 
@@ -95,7 +95,7 @@ def kinds(facts: Facts) -> Table:
         shares = (before["by_kind"].get(kind), after["by_kind"].get(kind))
         rows.append([label("kinds", kind), *_share(shares[0]), *_share(shares[1])])
     head = columns("kind", *_SHARES)
-    return Table(say("captions.kinds"), head, rows, sources_of_scores(facts))
+    return Table(say("captions.kinds", what=accuracy(facts)), head, rows, sources_of_scores(facts))
 
 
 def judges(facts: Facts) -> Table:
@@ -107,9 +107,10 @@ def judges(facts: Facts) -> Table:
         judge = say("cells.counts", judge=judge) if name == after["judge"] else judge
         rows.append([judge, *_share(before["judges"].get(name)), *_share(share)])
     unanswered = [None, None, before["unanswered"], None, None, after["unanswered"]]
-    rows.append([say("cells.no_number"), *unanswered])
+    missing = "no_option" if task(facts) == "choices" else "no_number"
+    rows.append([say(f"cells.{missing}"), *unanswered])
     head = columns("judge", *_SHARES)
-    return Table(say("captions.judges"), head, rows, sources_of_scores(facts))
+    return Table(say("captions.judges", what=accuracy(facts)), head, rows, sources_of_scores(facts))
 
 
 def checkpoints(facts: Facts) -> Table:
@@ -138,7 +139,7 @@ def checkpoints(facts: Facts) -> Table:
 def parameters(facts: Facts) -> Table:
     """Trained and all parameters, and their ratio."""
     counts, ratio = facts.parameters, facts.after["parameters"]["ratio"]
-    prescribed = counts["denominator"] == facts.rules.denominator
+    prescribed = counts["denominator"] in facts.rules.denominators()
     rows = [
         [say("cells.trained"), f"{counts['trained']:,}"],
         [say("cells.total"), f"{counts['total']:,}"],

@@ -10,18 +10,19 @@ import contextlib
 import itertools
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence
 
 from tools.corpus.grammar import parse
-from tools.corpus.kinds import ENGLISH, KINDS
+from tools.corpus.kinds import ENGLISH, in_order, is_choice
 from tools.corpus.rounding import Rounding
 from tools.corpus.rows import Row, read_rows
 from tools.corpus.worked.rows import restate
-from tools.corpus.worked.styles import STYLES, Style
+from tools.corpus.worked.styles import Style, styles_of
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.records.figure import draw_corpus
 from tools.records.lengths import Text, measure
+from tools.settings.profile import CHOICE
 
 # Rows lie mixed in the file: so many from its beginning tell the percentiles of all.
 _MEASURED_ROWS = 10_000
@@ -50,7 +51,7 @@ def describe_corpus(
         name = path.parent.name + "/" + path.name
         found[name] = measure(texts, path, frame, seq_length)
         costs = measure(styled, path, frame, seq_length)["lengths"] if styled else {}
-        found[name]["styles"] = _by_kind(costs)
+        found[name]["styles"] = _by_kind(costs, list(counts))
     summary = {
         "rows_measured": len(rows),
         "prompt": frame,
@@ -71,7 +72,7 @@ def describe_corpus(
 def _counts(path: Path) -> Dict[str, Any]:
     try:
         counts = json.loads(path.read_text("utf-8"))
-        return {kind: dict(counts["kinds"][kind]) for kind in KINDS if kind in counts["kinds"]}
+        return {kind: dict(counts["kinds"][kind]) for kind in in_order(counts["kinds"])}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError("no corpus stands here", path, "make it with `convert math`") from error
 
@@ -83,33 +84,42 @@ def _in_every_style(rows: Sequence[Row]) -> List[Text]:
         if taken.get(row.kind, 0) >= _STYLE_ROWS:
             continue
         taken[row.kind] = taken.get(row.kind, 0) + 1
-        plain = row if row.kind == ENGLISH else row._replace(solution="")
-        for name in STYLES[row.kind]:
+        plain = row if _has_its_own(row) else row._replace(solution="")
+        for name in styles_of(row.kind):
             texts.append((_label(row.kind, name), row.problem, _stated(plain, name)))
     return texts
 
 
 def _stated(row: Row, name: str) -> str:
     rounding = _FUNCTION_PLACES if row.kind == "function" else _PLACES
-    if name == "source" and row.kind != ENGLISH:
+    if name == "source" and not _has_its_own(row):
         from tools.corpus.render import solution_text
 
         return solution_text(parse(row.problem))
-    return restate(row, {row.kind: Style(name, rounding)}).solution
+    return restate(row, {_styled(row.kind): Style(name, rounding)}).solution
+
+
+def _has_its_own(row: Row) -> bool:
+    """Whether the solution of the source is in the row alone, not to be had from the problem."""
+    return row.kind == ENGLISH or is_choice(row.kind)
+
+
+def _styled(kind: str) -> str:
+    """What a recipe calls the kind where it states a style."""
+    return CHOICE if is_choice(kind) else kind
 
 
 def _label(kind: str, style: str) -> str:
     return f"{kind} {style}"
 
 
-def _by_kind(costs: Dict[str, Dict[str, Any]]) -> Dict[str, Dict[str, Dict[str, Any]]]:
+def _by_kind(
+    costs: Dict[str, Dict[str, Any]], kinds: Sequence[str]
+) -> Dict[str, Dict[str, Dict[str, Any]]]:
     result: Dict[str, Dict[str, Dict[str, Any]]] = {}
-    for kind, style in _pairs():
-        cost = costs.get(_label(kind, style))
-        if cost:
-            result.setdefault(kind, {})[style] = {"mean": cost["mean"], "max": cost["max"]}
+    for kind in kinds:
+        for style in styles_of(kind):
+            cost = costs.get(_label(kind, style))
+            if cost:
+                result.setdefault(kind, {})[style] = {"mean": cost["mean"], "max": cost["max"]}
     return result
-
-
-def _pairs() -> List[Tuple[str, str]]:
-    return [(kind, style) for kind in KINDS for style in STYLES[kind]]

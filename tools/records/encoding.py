@@ -10,7 +10,6 @@ from typing import Any, Callable, Iterator, List, NamedTuple, TypeVar
 
 import numpy as np
 
-from tools.corpus.kinds import KINDS
 from tools.corpus.rows import Row, block_rows
 from tools.corpus.stream import Block, read_blocks
 from tools.files.errors import UserError
@@ -52,11 +51,13 @@ class Job(NamedTuple):
 class Encoded(NamedTuple):
     """The rows of one block.
 
-    kinds      uint8 (rows,): indices into KINDS
+    names      the kinds that the block has
+    kinds      int32 (rows,): indices into `names`
     sizes      int32 (rows,): tokens of each
     examples   those that fit
     """
 
+    names: List[str]
     kinds: np.ndarray
     sizes: np.ndarray
     examples: Examples
@@ -117,7 +118,8 @@ def open_here(path: PathLike, ids: SpecialIds) -> Tokenizer:
 def encode_block(block: Block) -> Encoded:
     """Encode the rows of a block as the job of this process says."""
     rows = list(block_rows(block, _job.path))
-    kinds = np.fromiter((KINDS.index(row.kind) for row in rows), np.uint8, len(rows))
+    places = {kind: place for place, kind in enumerate(dict.fromkeys(row.kind for row in rows))}
+    kinds = np.fromiter((places[row.kind] for row in rows), np.int32, len(rows))
     examples = _encode(rows)
     sizes = examples.sizes
     over = sizes > _job.seq_length + 1
@@ -133,7 +135,7 @@ def encode_block(block: Block) -> Encoded:
         rows = [row for row, too_long in zip(rows, over) if not too_long]
     if _job.apart:
         _check_ends(examples, rows)
-    return Encoded(kinds, sizes, examples)
+    return Encoded(list(places), kinds, sizes, examples)
 
 
 def _encode(rows: List[Row]) -> Examples:

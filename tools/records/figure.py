@@ -14,6 +14,7 @@ _STYLES = {
     "direct": ("#56b4e9", "s"),
     "schoolbook": (BLUE, "D"),
     "scratchpad": (ORANGE, "^"),
+    "option": (BLUE, "D"),
 }
 
 
@@ -55,8 +56,10 @@ def draw_corpus(counts: Dict[str, Dict[str, Any]], summary: Dict[str, Any], path
     styles.set_xticks([tick for tick in ticks if low <= tick <= high], minor=False)
     styles.xaxis.set_major_formatter("{x:.0f}")
     styles.minorticks_off()
+    drawn = {style for costs in found["styles"].values() for style in costs}
     for style, (color, marker) in _STYLES.items():
-        styles.plot([], [], marker, color=color, label=style)
+        if style in drawn:
+            styles.plot([], [], marker, color=color, label=style)
     lengths.legend(fontsize=8, loc="lower right")
     styles.legend(fontsize=8, loc="lower right")
     for axes in (rows, lengths, styles):

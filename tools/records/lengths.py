@@ -30,6 +30,11 @@ class Lengths:
         self._longest: Dict[str, int] = defaultdict(int)
         self._over: Dict[str, int] = defaultdict(int)
 
+    @property
+    def kinds(self) -> List[str]:
+        """The kinds that were counted."""
+        return list(self._counts)
+
     def add(self, kind: str, sizes: np.ndarray) -> None:
         """Count examples of one kind, int (n,) tokens each, n at least 1."""
         counts = np.bincount(np.minimum(sizes, _MOST))

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple, U
 
 import numpy as np
 
-from tools.corpus.kinds import KINDS
+from tools.corpus.kinds import in_order
 from tools.corpus.stream import no_rows
 from tools.files.errors import UserError
 from tools.files.hashing import read_chunks
@@ -61,7 +61,7 @@ class _Tally:
         self.answer_tokens += int(examples.answers.sum(dtype=np.int64))
         self.longest = max(self.longest, int(encoded.sizes.max(initial=0)))
         for index in np.unique(encoded.kinds):
-            self.lengths.add(KINDS[index], encoded.sizes[encoded.kinds == index])
+            self.lengths.add(encoded.names[index], encoded.sizes[encoded.kinds == index])
 
     def place(self, examples: Examples, rows: np.ndarray) -> None:
         if len(rows):
@@ -173,6 +173,6 @@ def _summary(
         "pack": settings.pack,
         "seq_length": settings.seq_length,
         "frame": settings.frame,
-        **tally.lengths.summary(KINDS),
+        **tally.lengths.summary(in_order(tally.lengths.kinds)),
         "tokenizer": tokenizer_facts(path, tokenizer),
     }

@@ -8,7 +8,7 @@ tokenizer would have merged across the joint.
 
 The joint is one space, since that is how a base model mostly goes on of its own accord (175 of
 the 198 answers in the organisers' record of LLaMA3-8B), and since `ASSISTANT: 5` is the
-organisers' own text. In the chat frame a line break stands before the answer already.
+organisers' own text. In the chat frames nothing need stand before the answer.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ FRAMES: Dict[str, Frame] = {
     "vicuna": Frame((_SYSTEM + "USER: ", " ASSISTANT:"), " "),
     # The chat template of SmolLM2-Instruct, its default system line included.
     "smollm2": Frame((_SMOLLM2, "<|im_end|>\n<|im_start|>assistant\n"), ""),
+    # The chat template of InternLM, in which the second phase trains and asks.
+    "internlm": Frame(("<|User|>:", "<eoh>\n<|Bot|>:"), ""),
     # The organisers' SQuAD prompt: passage and question.
     "squad": Frame((_READING, "\n\n### Input:\n", "\n\n### Response:"), " "),
 }
@@ -115,6 +117,20 @@ def render_answer(frame: str, solution: str, where: Optional[str] = None) -> str
     Raises UserError as `render_prompt` does.
     """
     return frame_of(frame).joint + _checked(solution, where)
+
+
+def problem_in(prompt: str) -> str:
+    """Give the problem in a prompt: of the frames that are round it, the longest is taken off."""
+    found = [frame.pieces for frame in FRAMES.values() if len(frame.pieces) == 2]
+    fits = [
+        (before, after)
+        for before, after in found
+        if len(prompt) >= len(before) + len(after)
+        and prompt.startswith(before)
+        and prompt.endswith(after)
+    ]
+    before, after = max(fits, key=lambda pair: len(pair[0]) + len(pair[1]))
+    return prompt[len(before) : len(prompt) - len(after)]
 
 
 def frame_of(name: str) -> Frame:

@@ -35,7 +35,7 @@ def score_checkpoints(
     steps: PathLike,
     output: PathLike,
     merged: Optional[PathLike] = None,
-    phase: int = 1,
+    phase: Optional[int] = None,
 ) -> Dict[str, Any]:
     """Score FOLDER/K/{squad,math}.jsonl of every checkpoint K, choose one, write `output`.
 

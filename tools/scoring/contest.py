@@ -16,10 +16,18 @@ def phase_of(rules: Contest, number: int) -> Phase:
     return rules.phases[number]
 
 
-def denominator_of(rules: Contest, total: Optional[int]) -> int:
-    """What trained parameters are divided by: the prescribed number for the contest's own
-    model (also where its exact count is given), the count itself for any other model."""
-    return rules.denominator if total in (None, rules.model_parameters) else total
+def denominator_of(rules: Contest, total: Optional[int], phase: Optional[Phase] = None) -> int:
+    """What trained parameters are divided by: the prescribed number for a model of the contest's
+    (where its exact count is given, or none: then that of `phase`), the count itself for any
+    other model."""
+    if total is None:
+        return (phase and phase.denominator) or rules.denominator
+    return rules.prescribed(total) or total
+
+
+def published_minimum(rules: Contest, phase: Phase) -> Optional[ReadingScore]:
+    """The F1 and EM that the organisers have published for the phase's model; None where none."""
+    return rules.squad.minimum if phase.model_parameters is None else None
 
 
 def low_parameter_ratio(trained: int, denominator: int) -> float:

@@ -17,7 +17,7 @@ PathLike = Union[str, Path]
 # A longer answer is a fault of decoding; the longest common run costs the product of lengths.
 LONGEST_ANSWER = 20_000
 
-_KIND = re.compile(r"[\w.-]{1,40}")
+_KIND = re.compile(r"[\w.-]{1,60}")
 
 
 class Prediction(NamedTuple):

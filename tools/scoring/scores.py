@@ -9,11 +9,12 @@ from typing import Any, Dict, List, Optional, Union
 from tools.files.atomic import write_json
 from tools.files.errors import CheckFailed, UserError
 from tools.scoring import contest as contest_scoring
-from tools.scoring.arithmetic import Verdict, judge, score_math, score_verdicts
+from tools.scoring.arithmetic import Verdict
 from tools.scoring.logs import read_log, write_log
 from tools.scoring.npy import read_predictions_file
 from tools.scoring.rows import join, read_predictions, read_references
 from tools.scoring.squad import Answer, first_line, score_squad
+from tools.scoring.tasks import judge, score_answers, score_judged, task_of
 from tools.settings.contest import Contest, ReadingScore, read_contest
 
 PathLike = Union[str, Path]
@@ -65,12 +66,13 @@ def math_verdicts(
         rows = read_predictions(predictions)
     else:
         rows = join(read_predictions_file(npy), read_references(references), npy)
-    return [judge(row, rules.arithmetic) for row in rows]
+    task_of(row.kind for row in rows)  # refuses a mixture
+    return [judge(row, rules) for row in rows]
 
 
 def math_from_verdicts(verdicts: List[Verdict], rules: Optional[Contest] = None) -> Dict[str, Any]:
     """The "math" part of scores.json; see arithmetic.score_verdicts."""
-    return score_verdicts(verdicts, (rules or read_contest()).arithmetic.judge)
+    return score_judged(verdicts, rules or read_contest())
 
 
 def contest_entry(
@@ -84,15 +86,16 @@ def contest_entry(
     """{"phase", "eligible", "score", "rank", "accuracy", "ratio", "worth"} of one result.
 
     `accuracy` from 0 to 1; `f1` and `em` in percent, held against the contest's own minimum;
-    without both of them "eligible" is None.
+    without both of them, and in a phase for which none was published, "eligible" is None.
     """
     rules = read_contest()
     chosen = contest_scoring.phase_of(rules, phase)
-    denominator = contest_scoring.denominator_of(rules, total)
+    denominator = contest_scoring.denominator_of(rules, total, chosen)
+    minimum = contest_scoring.published_minimum(rules, chosen)
     ratio = contest_scoring.low_parameter_ratio(trained, denominator)
     eligible = None
-    if f1 is not None and em is not None:
-        eligible = contest_scoring.is_eligible(f1, em, rules.squad.minimum)
+    if f1 is not None and em is not None and minimum is not None:
+        eligible = contest_scoring.is_eligible(f1, em, minimum)
     return {
         **contest_scoring.entry(accuracy, ratio, eligible, phase, chosen),
         "accuracy": accuracy,
@@ -133,25 +136,29 @@ def score_run(
     parameters: PathLike,
     output: PathLike,
     baseline: Optional[PathLike] = None,
-    phase: int = 1,
+    phase: Optional[int] = None,
 ) -> Dict[str, Any]:
     """Score a model's prediction rows and write scores.json, whole or not at all.
 
-    `parameters` holds {"trained", "total", "denominator"}. `baseline` is the scores.json of the
-    base model on the same questions, of whose F1 and EM the contest's share must be kept.
-    Without it the contest's own minimum holds for the contest's own model on all of its
-    questions, and "eligible" stays null for any other.
+    `math` holds answers to problems, or to choice questions: without `phase`, the one that asks
+    such counts. `parameters` holds {"trained", "total", "denominator"}. `baseline` is the
+    scores.json of the base model on the same questions, of whose F1 and EM the contest's share
+    must be kept. Without it the contest's own minimum holds for the contest's own model on all of
+    its questions, and "eligible" stays null for any other.
     """
     rules = read_contest()
     counts = _read_parameters(parameters)
     reading = squad_from_predictions(squad)
+    rows = read_predictions(math)
+    if phase is None:
+        phase = rules.phase_of_task(task_of(row.kind for row in rows))
     minimum = None
     if baseline is not None:
         minimum = minimum_of(baseline, reading["count"], rules)
     elif counts["denominator"] == rules.denominator and reading["count"] == rules.squad.questions:
-        minimum = rules.squad.minimum
-    arithmetic = score_math(read_predictions(math), rules.arithmetic)
-    scores = assemble(reading, arithmetic, **counts, minimum=minimum, phase=phase, rules=rules)
+        minimum = contest_scoring.published_minimum(rules, contest_scoring.phase_of(rules, phase))
+    answers = score_answers(rows, rules)
+    scores = assemble(reading, answers, **counts, minimum=minimum, phase=phase, rules=rules)
     write_json(output, scores)
     return scores
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any, Dict, Iterable, List, Sequence
 
+from tools.corpus.kinds import is_choice
 from tools.scoring.arithmetic import JUDGES, Verdict
 from tools.scoring.numbers import Number, power_of_ten
 
@@ -56,7 +57,8 @@ def math_table(scores: Dict[str, Any]) -> str:
         judges.append([name + mark, *_share_cells(share)])
     kinds = [["kind", *head]]
     kinds += [[kind, *_share_cells(share)] for kind, share in scores["by_kind"].items()]
-    return f"{table(judges)}\n\n{table(kinds)}\n\n{scores['unanswered']} answers hold no number"
+    what = "name no option" if all(map(is_choice, scores["by_kind"])) else "hold no number"
+    return f"{table(judges)}\n\n{table(kinds)}\n\n{scores['unanswered']} answers {what}"
 
 
 def contest_table(result: Dict[str, Any]) -> str:
@@ -83,9 +85,11 @@ def contest_table(result: Dict[str, Any]) -> str:
 
 def disagreement_table(verdicts: Iterable[Verdict]) -> str:
     """A Markdown table of answers with every judge's verdict on each."""
-    rows: List[List[str]] = [["id", "kind", "answer", "reference", *JUDGES]]
-    for verdict in verdicts:
-        marks = ["yes" if verdict.right[name] else "no" for name in JUDGES]
+    shown = list(verdicts)
+    names = list(shown[0].right) if shown else list(JUDGES)
+    rows: List[List[str]] = [["id", "kind", "answer", "reference", *names]]
+    for verdict in shown:
+        marks = ["yes" if verdict.right[name] else "no" for name in names]
         cells = [verdict.id, verdict.kind, _cell(verdict.found), _cell(verdict.wanted)]
         rows.append([cell.replace("|", "/") for cell in cells] + marks)
     rows.insert(1, ["---"] * len(rows[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Dict, List, Literal, Optional, Union
+from typing import Dict, Iterable, List, Literal, Optional, Union
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -35,7 +35,7 @@ class TokenizerSource(Settings):
 
 
 class Splits(Settings):
-    """Rows of each split of the arithmetic corpus; train null: as many as the recipe counts."""
+    """Rows of each split of the corpus; train null: as many as the recipe counts, else all."""
 
     train: Optional[PositiveInt]
     valid: PositiveInt
@@ -54,7 +54,7 @@ class Evaluation(Settings):
     min_new_tokens: int = Field(ge=0)
 
 
-Frame = Literal["alpaca", "none", "response", "stanford", "vicuna", "smollm2"]
+Frame = Literal["alpaca", "none", "response", "stanford", "vicuna", "smollm2", "internlm"]
 
 
 class Fit(Settings):
@@ -104,9 +104,13 @@ class Card(Settings):
 
 
 class Profile(Settings):
-    """configs/NAME/profile.yaml, checked."""
+    """configs/NAME/profile.yaml, checked.
+
+    task   what is asked and trained, and by that the phase of the contest whose rules score it.
+    """
 
     about: str
+    task: Literal["arithmetic", "choices"] = "arithmetic"
     device: Literal["CPU", "Ascend"]
     cards: PositiveInt
     artifacts: List[str]
@@ -153,6 +157,15 @@ class Recipe(Settings):
     repeat: PositiveInt = 1
     styles: Dict[str, StyleChoice] = Field(default_factory=dict)
     prompt: Optional[Frame] = None
+
+
+# What a recipe calls all choice questions together, whatever their subject.
+CHOICE = "choice"
+
+
+def of_other_task(kinds: Iterable[str], task: str) -> List[str]:
+    """Those of the kinds in a recipe that a profile of `task` does not ask, in order."""
+    return sorted(kind for kind in kinds if (kind == CHOICE) != (task == "choices"))
 
 
 def read_profile(path: Union[str, Path]) -> Profile:

@@ -6,8 +6,9 @@ direct       signs set right, then the result in one step.
 schoolbook   digit by digit as on paper: split products with a running sum, long division, …
 scratchpad   the least significant digit first, a line a column with its carry; divisions with the
              divisor's multiples at hand.
+option       of a choice question: the letter, then the option's text.
 
-All but `source` end in the same line, `#### NUMBER`, as the solutions of GSM8K do
+All but `source` and `option` end in the same line, `#### NUMBER`, as the solutions of GSM8K do
 (arXiv 2110.14168). docs/worked-solutions.md says what every line means.
 """
 
@@ -18,7 +19,7 @@ from fractions import Fraction
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from tools.corpus.grammar import OPERATORS, Problem
-from tools.corpus.kinds import CHINESE, ENGLISH
+from tools.corpus.kinds import CHINESE, ENGLISH, is_choice
 from tools.corpus.render import solution_text
 from tools.corpus.rounding import Rounding
 from tools.corpus.solve import canonical
@@ -26,6 +27,7 @@ from tools.corpus.worked import operations, powers, words
 from tools.corpus.worked.direct import direct, function_value
 from tools.corpus.worked.numbers import as_decimal, places_of, rounded, terminates
 from tools.files.errors import UserError
+from tools.settings.profile import CHOICE
 
 ANSWER_LINE = "#### {}"
 _BOTH = ("schoolbook", "scratchpad")
@@ -39,6 +41,14 @@ STYLES: Dict[str, Tuple[str, ...]] = {
     for kind in CHINESE
 }
 STYLES[ENGLISH] = ("source", "answer", "direct")
+STYLES[CHOICE] = ("source", "option")
+# Kinds whose answers are not rounded.
+_UNROUNDED = ("fraction", ENGLISH, CHOICE)
+
+
+def styles_of(kind: str) -> Tuple[str, ...]:
+    """The styles that a kind has; all choice questions have the same."""
+    return STYLES[CHOICE if is_choice(kind) else kind]
 
 
 class Style(NamedTuple):
@@ -51,9 +61,9 @@ class Style(NamedTuple):
 def read_styles(choices: Mapping[str, Mapping[str, Any]], where: object) -> Dict[str, Style]:
     """Check styles by kind, {"style", "decimals", "significant"}, and give them.
 
-    A style that computes its answer needs to know how far; `source` is never rounded, a fraction
-    and an English answer neither. Raises UserError, naming `where`, for an unknown kind or style
-    and for a rounding that is missing or given twice.
+    A style that computes its answer needs to know how far; `source` is never rounded, a fraction,
+    an English answer and a letter neither. Raises UserError, naming `where`, for an unknown kind
+    or style and for a rounding that is missing or given twice.
     """
     styles = {}
     for kind, choice in choices.items():
@@ -66,7 +76,7 @@ def read_styles(choices: Mapping[str, Mapping[str, Any]], where: object) -> Dict
             raise UserError(f"no style {name[:40]!r} for {kind}", where, f"there are {there}")
         if given > 1:
             raise UserError(f"{kind} has decimals and significant", where, "state one of them")
-        if not given and name != "source" and kind not in ("fraction", ENGLISH):
+        if not given and name != "source" and kind not in _UNROUNDED:
             what = f"{kind} does not say how far its answer is rounded"
             raise UserError(what, where, "state decimals or significant")
         styles[kind] = Style(name, rounding)

@@ -164,8 +164,9 @@ def denominator(plan: Plan) -> Iterator[Fault]:
     except UserError:
         return  # its keys are named by other rules
     told = plan.get("denominator")
-    if shape.count() == rules.model_parameters and told and told.value != rules.denominator:
-        yield _at(told, f"denominator is {told.value}, the contest's is {rules.denominator}")
+    wanted = rules.prescribed(shape.count())
+    if wanted and told and told.value != wanted:
+        yield _at(told, f"denominator is {told.value}, the contest's is {wanted}")
 
 
 RULES: Dict[str, PlanRule] = {

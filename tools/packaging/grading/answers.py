@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
-from tools.corpus.kinds import CHINESE
+from tools.corpus.kinds import CHINESE, is_choice
 from tools.corpus.render import problem_text
 from tools.corpus.rows import unframed
 from tools.corpus.sample import CAPACITY, draw
@@ -24,12 +24,12 @@ from tools.packaging.grading.sampling import LEVEL, Share, pair_of, weighted
 from tools.packaging.grading.unpack import Package, link
 from tools.packaging.provenance import ROOT
 from tools.records.prompt_files import write_squad_prompts
-from tools.records.prompts import render_prompt
-from tools.scoring.arithmetic import score_math
+from tools.records.prompts import problem_in, render_prompt
 from tools.scoring.contest import is_eligible
 from tools.scoring.rows import Reference, read_predictions, read_references
 from tools.scoring.scores import squad_from_predictions
 from tools.scoring.squad import first_line
+from tools.scoring.tasks import score_answers
 from tools.settings.contest import Contest, ReadingScore
 from tools.settings.resolve import read_resolved
 
@@ -41,7 +41,8 @@ _LONGEST = 4096
 class Sources(NamedTuple):
     """What a grader asks of the model, and what of the grader's own a package was made with.
 
-    test_set   arithmetic rows of the grader's own; None draws new ones
+    test_set   rows of the grader's own; None draws new arithmetic problems, and takes the
+               package's own choice questions, since there are no others to be had
     squad      a file in the SQuAD format; None takes the one that the profile names
     seed       of the draw
     per_kind   problems of each kind that are drawn, as far as there are so many
@@ -168,10 +169,13 @@ def _arithmetic(
     claim: Dict[str, Any], output: Path, rules: Contest, sources: Sources
 ) -> Iterator[Row]:
     """Accuracy by the contest's judge, over all and by kind; above the claim is no fault."""
-    found = score_math(read_predictions(output), rules.arithmetic)
+    found = score_answers(read_predictions(output), rules)
     claims = {k: Share(v["correct"], v["count"]) for k, v in claim["by_kind"].items()}
     shares = {k: Share(v["correct"], v["count"]) for k, v in found["by_kind"].items()}
-    named = sources.test_set.name if sources.test_set else f"drawn anew, seed {sources.seed}"
+    anew = f"drawn anew, seed {sources.seed}"
+    if all(map(is_choice, claims)):
+        anew = f"the package's own, {sources.per_kind} of each subject"
+    named = sources.test_set.name if sources.test_set else anew
     group = f"test set ({named})"
     common = [kind for kind in shares if kind in claims]
     if not common:
@@ -222,7 +226,7 @@ def _math_prompts(package: Package, sources: Sources, target: Path) -> Path:
     rows = (
         read_references(sources.test_set)
         if sources.test_set is not None
-        else _drawn(sources.seed, sources.per_kind)
+        else _asked(package, sources.per_kind) or _drawn(sources.seed, sources.per_kind)
     )
     lines = []
     for row in rows:
@@ -231,6 +235,17 @@ def _math_prompts(package: Package, sources: Sources, target: Path) -> Path:
         lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
     write_text(target, "".join(lines))
     return target
+
+
+def _asked(package: Package, per_kind: int) -> List[Reference]:
+    """The first choice questions of each subject that the package was scored on; none of others."""
+    seen: Counter = Counter()
+    rows = []
+    for row in read_predictions(package.folder / layout.scored_files(package.best)[2]):
+        seen[row.kind] += 1
+        if is_choice(row.kind) and seen[row.kind] <= per_kind:
+            rows.append(Reference(row.id, row.kind, problem_in(row.prompt), row.reference))
+    return rows
 
 
 def _drawn(seed: int, per_kind: int) -> List[Reference]:

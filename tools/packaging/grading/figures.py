@@ -7,11 +7,12 @@ from itertools import zip_longest
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from tools.corpus.grammar import NoFit, parse
-from tools.corpus.kinds import ENGLISH
+from tools.corpus.kinds import ENGLISH, is_choice
 from tools.corpus.solve import canonical, solve
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.packaging import layout
+from tools.packaging.grading.choices import choice_fault, known_answers, left_out
 from tools.packaging.grading.rows import Row, compare, count_of, flat
 from tools.packaging.grading.unpack import Package
 from tools.records.prompts import FRAMES, PROBLEM_FRAMES, render_prompt
@@ -136,11 +137,16 @@ def answer_rows(package: Package, name: str) -> Iterator[Row]:
     rows = read_predictions(package.folder / arithmetic)
     yield count_of(arithmetic, "prompts not as training has them", _other_prompts(rows, frame))
     english = sum(row.kind == ENGLISH for row in rows)
+    choices = [row for row in rows if is_choice(row.kind)]
+    known = known_answers(package) if choices else None
+    unknown = [*left_out(choices, known)]
+    if english:
+        unknown.append(f"{english} English problems, which no program solves, left out")
     yield count_of(
         arithmetic,
         "references that are not the answer",
-        _wrong_references(rows, frame),
-        f"{english} English problems, which no program solves, left out" if english else "",
+        _wrong_references(rows, frame, known),
+        "; ".join(unknown),
     )
     if name in ("baseline", str(package.best)):
         log = layout.SQUAD_LOGS["baseline" if name == "baseline" else "best"]
@@ -181,18 +187,25 @@ def _other_prompts(rows: List[Prediction], frame: str) -> Iterator[str]:
             yield f"{row.id!r:.40}"
 
 
-def _wrong_references(rows: List[Prediction], frame: str) -> Iterator[str]:
+def _wrong_references(
+    rows: List[Prediction], frame: str, known: Optional[Dict[str, str]]
+) -> Iterator[str]:
     for row in rows:
         if row.kind == ENGLISH:
             continue
+        if is_choice(row.kind):
+            fault = choice_fault(row, problem_of(row.prompt, frame), known)
+            if fault:
+                yield f"{row.id!r:.40}: {fault}"
+            continue
         try:
-            problem = parse(problem_of(row.prompt, frame) or "")
-            right = canonical(solve(problem))
+            parsed = parse(problem_of(row.prompt, frame) or "")
+            right = canonical(solve(parsed))
         except (NoFit, ArithmeticError):
             yield f"{row.id!r:.40} is no problem of ours"
             continue
-        if problem.kind != row.kind:
-            yield f"{row.id!r:.40} is of kind {problem.kind}, not {row.kind}"
+        if parsed.kind != row.kind:
+            yield f"{row.id!r:.40} is of kind {parsed.kind}, not {row.kind}"
         elif row.reference != right:
             yield f"{row.id!r:.40} has {row.reference!r:.40} for {right}"
 
