@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import settings
 
 # A busy machine is no fault of the code: no example has a deadline.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+# click 8.1, the last for Python 3.9, mixes both streams if it is not told otherwise.
+if "mix_stderr" in inspect.signature(CliRunner.__init__).parameters:
+    CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
 
 ROOT = Path(__file__).resolve().parent.parent
 
