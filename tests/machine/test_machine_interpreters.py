@@ -46,6 +46,21 @@ def test_an_interpreter_without_packages(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "text, version",
+    [('__version__ = "1.1"\nimport no_such_module\n', "1.1"), ("", "of unknown version")],
+)
+def test_mindformers_as_a_source_tree(tmp_path, text, version):
+    """As the organisers give it away: nothing is installed, and nothing of it is run."""
+    (tmp_path / "mindformers").mkdir()
+    (tmp_path / "mindformers" / "__init__.py").write_text(text)
+    python = tmp_path / "python"
+    lines = ["#!/bin/sh", f"export PYTHONPATH='{tmp_path}'", f"exec '{sys.executable}' -S \"$@\""]
+    python.write_text("\n".join(lines) + "\n")
+    python.chmod(0o755)
+    assert ask_interpreter(str(python)).packages == {"mindformers": version}
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         "exit 1",
