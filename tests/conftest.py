@@ -7,16 +7,17 @@ import inspect
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import settings
 
 # A busy machine is no fault of the code: no example has a deadline.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
-# click 8.1, the last for Python 3.9, mixes both streams if it is not told otherwise.
+# click 8.1, the last for Python 3.9, keeps its two streams mixed or apart; later ones do both.
 if "mix_stderr" in inspect.signature(CliRunner.__init__).parameters:
     CliRunner.__init__ = functools.partialmethod(CliRunner.__init__, mix_stderr=False)
+    Result.output = property(lambda result: result.stdout + result.stderr)
 
 ROOT = Path(__file__).resolve().parent.parent
 
