@@ -235,9 +235,10 @@ test: $(VENV)-dev  ## unit tests, about two minutes
 	$(PYTHON) -m pytest -n auto --dist loadfile
 # Python 3.9 as python3.9 on the path or from pyenv; PYTHON39=/path/to/python3.9 names another.
 PYTHON39 ?= $(call first_that_runs,python3.9 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python)
+# pytest is not run by the make that sets up: its variables would reach those that tests call.
 test-py39:  ## the same on Python 3.9, in .venv39
-	@python='$(PYTHON39)'; if [ -n "$$python" ]; then $(MAKE) test STACK=cpu VENV_FOLDER=.venv39 PYTHON_SYSTEM="$$python"; \
-	else echo "skipped: there is no Python 3.9 on this machine; name one: PYTHON39=/path/to/python3.9" >&2; fi
+	$(if $(PYTHON39),$(MAKE) setup-dev STACK=cpu VENV_FOLDER=.venv39 PYTHON_SYSTEM='$(PYTHON39)',@echo "skipped: there is no Python 3.9 on this machine; name one: PYTHON39=/path/to/python3.9" >&2)
+	$(if $(PYTHON39),.venv39/bin/python -m pytest -n auto --dist loadfile)
 test-slow: $(VENV)-dev  ## real training, decoding and whole pipelines
 	$(PYTHON) -m pytest -m slow
 lint: $(VENV)-dev  ## ruff, file checks, configs
