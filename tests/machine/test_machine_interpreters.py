@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import metadata
+from importlib import metadata, util
 
 import pytest
 
@@ -17,6 +17,7 @@ from tools.machine.interpreters import (
 )
 
 
+@pytest.mark.skipif(not util.find_spec("mindspore"), reason="MindSpore is not installed")
 def test_this_interpreter():
     found = ask_interpreter(sys.executable, ("ssl", "no_such_module"))
     assert found.version == sys.version_info[:3] and found.missing == ("no_such_module",)
