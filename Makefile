@@ -40,9 +40,21 @@ SHELL         := /bin/bash
 .SUFFIXES:
 MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
-PYTHON_SYSTEM ?= python3.11
-PYTHON        := .venv/bin/python
-VENV          := .venv/installed
+# Where packages are installed, and from which lock: `cpu` has them all from PyPI, `ascend` adds
+# what is missing to the MindSpore in the own Python of the contest's image. CANN tells which.
+VENV_FOLDER ?= .venv
+STACK       ?= $(if $(ASCEND_HOME_PATH)$(ASCEND_TOOLKIT_HOME)$(wildcard /usr/local/Ascend),ascend,cpu)
+ifeq ($(filter cpu ascend,$(STACK)),)
+  $(error STACK: '$(STACK)' is neither cpu nor ascend)
+endif
+NEWEST      := $(if $(filter ascend,$(STACK)),9,11)
+# The first that runs: what a version manager puts on the path may be a mere signpost.
+first_that_runs = $(shell for python in $(1); do if "$$python" -c '' 2>/dev/null; then echo "$$python"; break; fi; done)
+PYTHONS     := $(if $(filter ascend,$(STACK)),python3 python3.9,python3.11 python3.10 python3.9)
+PYTHON_SYSTEM ?= $(or $(call first_that_runs,$(PYTHONS)),$(firstword $(PYTHONS)))
+PYTHON      := $(VENV_FOLDER)/bin/python
+VENV        := $(VENV_FOLDER)/installed
+LOCK        := requirements/$(STACK).txt
 M := material/$(PROFILE)
 R := runs/$(RUN)
 C := $(R)/config
@@ -54,7 +66,7 @@ PIPELINE := fetch convert baseline finetune merge evaluate report all submit pro
 
 .PHONY: help
 help:  ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN PARAMETERS\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
@@ -63,25 +75,33 @@ help:  ## this list
 
 .PHONY: setup setup-dev
 setup: $(VENV)  ## .venv from the pinned lock; nothing else touches the system
-setup-dev: .venv/installed-dev
+setup-dev: $(VENV)-dev
 
 # Before there is a .venv: any Python that there is.
 .PHONY: doctor
 doctor:  ## what this machine lacks for `make all`, before anything is spent
 	@for python in $(PYTHON) '$(PYTHON_SYSTEM)' python3; do \
 	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || continue; \
-	  exec "$$python" -m tools.doctor --profile '$(PROFILE)' --run '$(R)' --mirror '$(MIRROR)' --python '$(PYTHON_SYSTEM)' $(if $(CARDS),--cards '$(CARDS)'); \
+	  exec "$$python" -m tools.doctor --profile '$(PROFILE)' --stack '$(STACK)' --run '$(R)' --mirror '$(MIRROR)' --python '$(PYTHON_SYSTEM)' $(if $(CARDS),--cards '$(CARDS)'); \
 	done; \
 	echo "error: there is no Python 3.9 or newer on this machine; install Python 3.11, or name it: PYTHON_SYSTEM=/path/to/python3.11" >&2; exit 1
 
-$(VENV): requirements/cpu.txt
-	@command -v $(PYTHON_SYSTEM) >/dev/null || { echo "error: $(PYTHON_SYSTEM) is not on this machine; install Python 3.11 or name it: PYTHON_SYSTEM=/path/to/python3.11" >&2; exit 2; }
-	@$(PYTHON_SYSTEM) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "error: Python %d.%d was found, the lock is for 3.11; name another one: PYTHON_SYSTEM=/path/to/python3.11" % v)' || exit 2
-	$(PYTHON_SYSTEM) -m venv .venv
-	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile --progress-bar on -r requirements/cpu.txt
+ANOTHER = name another one: PYTHON_SYSTEM=/path/to/python3.$(NEWEST)
+$(VENV): $(LOCK)
+	@command -v $(PYTHON_SYSTEM) >/dev/null || { echo "error: $(PYTHON_SYSTEM) is not on this machine; install Python 3.$(NEWEST) or $(ANOTHER)" >&2; exit 2; }
+	@$(PYTHON_SYSTEM) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 9) <= v <= (3, $(NEWEST)) else "error: Python %d.%d was found, $(LOCK) is for $(if $(filter 9,$(NEWEST)),3.9,3.9 to 3.$(NEWEST)); $(ANOTHER)" % v)' || exit 2
+ifeq ($(STACK),ascend)
+	@$(PYTHON_SYSTEM) -c 'import sys, importlib.util as found; sys.exit(0 if found.find_spec("mindspore") else "error: $(PYTHON_SYSTEM) has no MindSpore, which the contest image brings; $(ANOTHER), or take all from PyPI: STACK=cpu")' || exit 2
+endif
+	$(PYTHON_SYSTEM) -m venv $(if $(filter ascend,$(STACK)),--system-site-packages) $(VENV_FOLDER)
+	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile --progress-bar on -r $(LOCK)
+ifeq ($(STACK),ascend)
+	@# The organisers' MindFormers, once it is fetched: Python passes over folders that are not there.
+	@printf '../../../../material/%s/mindformers\n' $(patsubst configs/%/profile.yaml,%,$(wildcard configs/*/profile.yaml)) > $(VENV_FOLDER)/lib/python3.9/site-packages/mindformers.pth
+endif
 	@touch $@
 
-.venv/installed-dev: requirements/dev.txt $(VENV)
+$(VENV)-dev: requirements/dev.txt $(VENV)
 	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps -q -r requirements/dev.txt
 	@touch $@
 
@@ -251,12 +271,18 @@ grade: $(VENV)  ## a zip against its claims: SUBMISSION=x.zip DEPTH=verify|score
 
 # --- Checks ------------------------------------------------------------------------------------
 
-.PHONY: test test-slow lint
-test: .venv/installed-dev  ## unit tests, about two minutes
+.PHONY: test test-py39 test-slow lint
+test: $(VENV)-dev  ## unit tests, about two minutes
 	$(PYTHON) -m pytest -n auto --dist loadfile
-test-slow: .venv/installed-dev  ## real training, decoding and whole pipelines
+# Python 3.9 as python3.9 on the path or from pyenv; PYTHON39=/path/to/python3.9 names another.
+PYTHON39 ?= $(call first_that_runs,python3.9 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python)
+# pytest is not run by the make that sets up: its variables would reach those that tests call.
+test-py39:  ## the same on Python 3.9, in .venv39
+	$(if $(PYTHON39),$(MAKE) setup-dev STACK=cpu VENV_FOLDER=.venv39 PYTHON_SYSTEM='$(PYTHON39)',@echo "skipped: there is no Python 3.9 on this machine; name one: PYTHON39=/path/to/python3.9" >&2)
+	$(if $(PYTHON39),.venv39/bin/python -m pytest -n auto --dist loadfile)
+test-slow: $(VENV)-dev  ## real training, decoding and whole pipelines
 	$(PYTHON) -m pytest -m slow
-lint: .venv/installed-dev  ## ruff, file checks, configs
+lint: $(VENV)-dev  ## ruff, file checks, configs
 	$(PYTHON) -m pre_commit run --all-files
 
 .PHONY: bench
@@ -271,4 +297,4 @@ clean:  ## remove the runs and submissions
 	rm -rf runs submission/*/ submission/*.zip
 distclean: clean  ## remove also what was fetched and installed
 	find material -mindepth 1 -maxdepth 1 -type d ! -name embedded -exec rm -rf {} +
-	rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv39 .cache .pytest_cache .ruff_cache .hypothesis

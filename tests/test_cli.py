@@ -93,6 +93,11 @@ def test_usage(arguments):
     assert result.exit_code == 2 and "Usage:" in result.stderr and "Traceback" not in result.stderr
 
 
+def test_a_group_without_a_command_is_bad_usage():
+    result = call(many)
+    assert result.exit_code == 2 and "Commands:" in result.stderr and result.stdout == ""
+
+
 def test_config_gives_what_is_not_given(tmp_path):
     path = tmp_path / "x.json"
     path.write_text(json.dumps({"size": 5, "text": ["a=1", "b=2"], "unread": {}}))

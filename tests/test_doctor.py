@@ -53,6 +53,7 @@ def test_a_machine_without_cards_fails_the_contests_profile(way):
         (["--profile", "huge"], "error: PROFILE: no such profile 'huge'; choose one of: llama3-8b"),
         (["--cards", "0"], "error: CARDS: 0 workers cannot train"),
         (["--cards", "two"], "two"),
+        (["--stack", "gpu"], "error: STACK: no such stack 'gpu'; choose one of: cpu, ascend"),
         (["--unknown"], "--unknown"),
     ],
 )
@@ -97,13 +98,15 @@ def test_the_exit_code_is_the_verdict(monkeypatch, verdict, code):
         "3",
         "--python",
         "q",
+        "--stack",
+        "s",
         "--offline",
     ]
     result = CliRunner().invoke(doctor.main, options)
     assert result.exit_code == code and result.stdout.startswith(f"{verdict} ")
-    assert given == [("p", "r", "m", 3, "q", True)]
+    assert given == [("p", "r", "m", 3, "q", "s", True)]
     CliRunner().invoke(doctor.main, [])
-    assert given[1:] == [("smollm2-135m", None, None, None, "python3.11", False)]
+    assert given[1:] == [("smollm2-135m", None, None, None, "python3.11", "cpu", False)]
 
 
 def test_a_terminal_that_cannot_show_it(monkeypatch):

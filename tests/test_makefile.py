@@ -1,11 +1,13 @@
-"""What make says before there is an environment: help, and a Python that is not the lock's."""
+"""What make says before there is an environment: help, which lock, and which Pythons it is for."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Callable, Tuple
 
 import pytest
 
@@ -45,22 +47,118 @@ def test_help_is_the_default_and_lists_every_target_of_the_pipeline(empty: Path)
     } <= listed
 
 
-def test_the_version_check_refuses_every_other_version(empty: Path) -> None:
-    text = (empty / "Makefile").read_text()
-    assert "v == (3, 11)" in text
-    changed = text.replace("v == (3, 11)", "v == (2, 7)")
-    (empty / "Makefile").write_text(changed)
-    done = make(empty, "setup")
+@pytest.fixture
+def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """A Python of another version, or with a module more, as far as `make setup` can tell."""
+
+    def pretend(version: Tuple[int, int], *modules: str) -> str:
+        folder = tmp_path_factory.mktemp("python")
+        for name in modules:
+            (folder / f"{name}.py").touch()
+        (folder / "sitecustomize.py").write_text(
+            f"import sys; sys.version_info = {version} + (0,)\n"
+            "sys.path = [path for path in sys.path if 'site-packages' not in path]\n"
+        )
+        path = folder / "python"
+        # An environment is not made: what would do that says how it was called.
+        path.write_text(
+            f"#!/bin/sh\nexport PYTHONPATH='{folder}'\n"
+            f'test "$1" != -m || {{ echo "CALLED $*"; exit 9; }}\nexec \'{sys.executable}\' "$@"\n'
+        )
+        path.chmod(0o755)
+        return str(path)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    "stack, version, fits, wanted",
+    [
+        *(("cpu", (3, minor), True, "") for minor in (9, 10, 11)),
+        ("cpu", (3, 8), False, "requirements/cpu.txt is for 3.9 to 3.11"),
+        ("cpu", (3, 12), False, "requirements/cpu.txt is for 3.9 to 3.11"),
+        ("cpu", (2, 7), False, "requirements/cpu.txt is for 3.9 to 3.11"),
+        ("ascend", (3, 9), True, ""),
+        ("ascend", (3, 11), False, "requirements/ascend.txt is for 3.9"),
+    ],
+)
+def test_the_version_check(empty: Path, python, stack, version, fits, wanted) -> None:
+    words = (f"STACK={stack}", f"PYTHON_SYSTEM={python(version, 'mindspore')}")
+    done = make(empty, "setup", *words)
     assert done.returncode == 2
-    assert "error: Python 3." in done.stderr
-    assert "PYTHON_SYSTEM=/path/to/python3.11" in done.stderr
+    flag = " --system-site-packages" if stack == "ascend" else ""
+    assert ("CALLED -m venv" in done.stdout) == fits
+    if fits:
+        assert done.stdout.splitlines()[-1].split() == f"CALLED -m venv{flag} .venv".split()
+    else:
+        newest = "3.9" if stack == "ascend" else "3.11"
+        assert f"error: Python {version[0]}.{version[1]} was found, {wanted}; " in done.stderr
+        assert f"PYTHON_SYSTEM=/path/to/python{newest}\n" in done.stderr
     assert not (empty / ".venv").exists()
 
 
+def test_cards_need_the_mindspore_of_their_image(empty: Path, python) -> None:
+    done = make(empty, "setup", "STACK=ascend", f"PYTHON_SYSTEM={python((3, 9))}")
+    assert done.returncode == 2 and "has no MindSpore" in done.stderr
+    assert "STACK=cpu" in done.stderr and "CALLED" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "variables, lock",
+    [
+        ({}, "cpu"),
+        ({"ASCEND_HOME_PATH": "/opt/cann"}, "ascend"),
+        ({"ASCEND_TOOLKIT_HOME": "/opt/cann"}, "ascend"),
+        ({"ASCEND_HOME_PATH": "/opt/cann", "STACK": "cpu"}, "cpu"),
+        ({"STACK": "ascend"}, "ascend"),
+    ],
+)
+def test_the_lock_is_the_machines(empty: Path, monkeypatch, variables, lock) -> None:
+    for name in ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME", "STACK"):
+        monkeypatch.delenv(name, raising=False)
+    if not variables and Path("/usr/local/Ascend").exists():
+        pytest.skip("this machine has cards")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = make(empty, "-n", "setup", f"PYTHON_SYSTEM={sys.executable}")
+    assert f"-r requirements/{lock}.txt" in done.stdout and done.returncode == 0
+    assert ("material/%s/mindformers" in done.stdout) == (lock == "ascend")
+
+
+def test_a_stack_that_there_is_not(empty: Path) -> None:
+    done = make(empty, "setup", "STACK=gpu")
+    assert done.returncode == 2 and "STACK: 'gpu' is neither cpu nor ascend" in done.stderr
+
+
+def test_pythons_that_do_not_run_are_passed_over(empty: Path, tmp_path_factory) -> None:
+    """A version manager leaves a python3.11 on the path that only says that there is none."""
+    programs = tmp_path_factory.mktemp("bin")
+    for name, lines in (
+        ("python3.11", "exit 127"),
+        ("python3.10", f"exec '{sys.executable}' \"$@\""),
+    ):
+        (programs / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (programs / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    command = ["make", "-n", "setup", "STACK=cpu"]
+    done = subprocess.run(command, cwd=empty, capture_output=True, text=True, env=environment)
+    assert "python3.10 -m venv  .venv\n" in done.stdout and done.stderr == ""
+
+
 def test_a_python_that_is_not_there_is_one_clear_line(empty: Path) -> None:
-    done = make(empty, "setup", "PYTHON_SYSTEM=no-such-python")
+    done = make(empty, "setup", "STACK=cpu", "PYTHON_SYSTEM=no-such-python")
     assert done.returncode == 2
     assert "error: no-such-python is not on this machine; install Python 3.11" in done.stderr
+
+
+def test_the_tests_on_python_39(empty: Path) -> None:
+    """In an environment of their own; where there is no Python 3.9 that is said, and no fault."""
+    done = make(empty, "-n", "test-py39", "PYTHON39=/opt/python3.9")
+    assert "/opt/python3.9 -m venv  .venv39" in done.stdout and " .venv\n" not in done.stdout
+    assert ".venv39/bin/python -m pytest" in done.stdout
+    done = make(empty, "test-py39", "PYTHON39=")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("skipped: there is no Python 3.9 on this machine")
 
 
 def test_a_dry_run_in_an_empty_clone_makes_nothing(empty: Path) -> None:

@@ -60,6 +60,10 @@ class _OneLineErrors(click.Command):
         return [*super().get_params(ctx), _DEBUG]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            # click before 8.2, all there is for Python 3.9, would end with exit code 0.
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
         rest = super().parse_args(ctx, args)
         if ctx.params.pop("debug", False):
             ctx.find_root().meta["tools.debug"] = True

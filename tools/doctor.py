@@ -33,6 +33,14 @@ _OPTIONS: Tuple[Tuple[str, Dict[str, Any]], ...] = (
             "help": "What make setup would make .venv with (make: PYTHON_SYSTEM=...).",
         },
     ),
+    (
+        "--stack",
+        {
+            "metavar": "NAME",
+            "default": "cpu",
+            "help": "What make setup would install: requirements/NAME.txt (make: STACK=...).",
+        },
+    ),
     ("--offline", {"is_flag": True, "help": "Ask nothing of the network."}),
     ("--json", {"is_flag": True, "help": "Print JSON."}),
 )
@@ -49,6 +57,7 @@ def report(
     mirror: Optional[str],
     cards: Optional[int],
     python: str,
+    stack: str,
     offline: bool,
     as_json: bool,
 ) -> int:
@@ -60,7 +69,7 @@ def report(
     """
     from tools.machine.examine import examine
 
-    examination = examine(profile, run, mirror, cards, python, offline)
+    examination = examine(profile, run, mirror, cards, python, stack, offline)
     text = json.dumps(examination.as_json()) if as_json else str(examination)
     # A terminal that cannot show a character of a path shows its code.
     encoding = sys.stdout.encoding or "ascii"

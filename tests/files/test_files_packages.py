@@ -24,6 +24,8 @@ def pip_settings(monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("PIP_RETRIES", "0")
+    # Before Python 3.11 starting pip is a fork, of which tokenizers warns if a test has used it.
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
 
 
 def toy_wheel(path: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.files.errors import UserError
 from tools.files.lock import run_lock
 from tools.machine import ascend, facts, network
 from tools.machine.ascend import Card, Cards
@@ -113,6 +114,18 @@ def test_a_lock_that_is_newer_than_the_environment(clone):
     assert found.setup and found.python.command == str(clone.parent / "python3")
 
 
+def test_the_lock_is_that_of_the_stack(clone):
+    (clone / "requirements" / "ascend.txt").write_text("numpy==1.26.4\n")
+    set_up(clone)
+    future = time.time() + 60
+    os.utime(clone / "requirements" / "ascend.txt", (future, future))
+    assert not look(clone, offline=True).setup
+    found = look(clone, offline=True, stack="ascend")
+    assert found.setup and found.stack == "ascend" and found.locked == {"mindspore": "2.9.0"}
+    with pytest.raises(UserError, match="no such stack 'gpu'; choose one of: cpu, ascend"):
+        look(clone, offline=True, stack="gpu")
+
+
 def test_a_clock_that_is_wrong(clone, web):
     web.pages, web.ahead = {"/simple/mindspore/": 200}, -7200
     assert look(clone).skew == pytest.approx(7200, abs=3)
@@ -164,7 +177,7 @@ def test_cards_are_asked_for_where_the_profile_wants_them(clone, monkeypatch):
 
 def test_the_lock_of_the_project():
     root = Path(__file__).resolve().parents[2]
-    assert {*read_lock(root / facts.LOCK)} == {"mindspore", "mindformers"}
+    assert {*read_lock(root / facts.LOCKS["cpu"])} == {"mindspore", "mindformers"}
 
 
 def test_locks_that_say_little(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib import metadata
+from importlib import metadata, util
 
 import pytest
 
@@ -17,6 +17,7 @@ from tools.machine.interpreters import (
 )
 
 
+@pytest.mark.skipif(not util.find_spec("mindspore"), reason="MindSpore is not installed")
 def test_this_interpreter():
     found = ask_interpreter(sys.executable, ("ssl", "no_such_module"))
     assert found.version == sys.version_info[:3] and found.missing == ("no_such_module",)
@@ -43,6 +44,21 @@ def test_an_interpreter_without_packages(tmp_path, monkeypatch):
     (tmp_path / "lzma.py").write_text("raise ImportError('liblzma is not there')\n")
     found = ask_interpreter(sys.executable, ("lzma", "ssl"))
     assert found.missing == ("lzma",) and found.version == sys.version_info[:3]
+
+
+@pytest.mark.parametrize(
+    "text, version",
+    [('__version__ = "1.1"\nimport no_such_module\n', "1.1"), ("", "of unknown version")],
+)
+def test_mindformers_as_a_source_tree(tmp_path, text, version):
+    """As the organisers give it away: nothing is installed, and nothing of it is run."""
+    (tmp_path / "mindformers").mkdir()
+    (tmp_path / "mindformers" / "__init__.py").write_text(text)
+    python = tmp_path / "python"
+    lines = ["#!/bin/sh", f"export PYTHONPATH='{tmp_path}'", f"exec '{sys.executable}' -S \"$@\""]
+    python.write_text("\n".join(lines) + "\n")
+    python.chmod(0o755)
+    assert ask_interpreter(str(python)).packages == {"mindformers": version}
 
 
 @pytest.mark.parametrize(

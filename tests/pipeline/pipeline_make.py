@@ -23,5 +23,6 @@ def checkout(target: Path) -> Path:
     own = ROOT / ".venv"
     (target / ".venv").symlink_to(own if own.is_dir() else sys.prefix)
     # Copies are younger than the environment, which is nonetheless theirs.
-    os.utime(target / "requirements" / "cpu.txt", (0, 0))
+    for lock in (target / "requirements").glob("*.txt"):
+        os.utime(lock, (0, 0))
     return target

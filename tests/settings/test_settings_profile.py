@@ -110,6 +110,7 @@ def altered(tmp_path: Path):
         ("evaluation.temperature", 0.7),
         ("needs", None),
         ("needs.python", "2.7"),
+        ("needs.python", "3.9 or 3.11"),
         ("needs.python", 3.11),  # unquoted, 3.10 would be 3.1
         ("needs.cores", 0),
         ("needs.memory_gb", "much"),

@@ -75,9 +75,8 @@ def ordered_map(
             "one of its processes was killed", None, "free some memory and run it again"
         ) from error
     finally:
-        for future in under_way:
-            future.cancel()
-        pool.shutdown(wait=True)
+        # Not one by one: before Python 3.11 a pool may wait for ever for those cancelled so.
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start(prepare: Optional[Callable[..., None]], arguments: Tuple) -> None:

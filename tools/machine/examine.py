@@ -70,6 +70,7 @@ def examine(
     mirror: Optional[str] = None,
     cards: Optional[int] = None,
     python: str = "python3.11",
+    stack: str = "cpu",
     offline: bool = False,
     root: Path = ROOT,
     configs: Path = CONFIGS,
@@ -77,8 +78,9 @@ def examine(
     """Look at this machine, and judge whether `make all` could run `profile` on it.
 
     Options as in `facts.gather`; cards: msrun workers, if not the profile's.
-    Raises UserError for an unknown profile.
+    Raises UserError for an unknown profile or stack.
     """
     needs = read_needs(profile, cards, configs)
     folder = Path(run) if run else root / "runs" / f"{profile}-quick"
-    return judge(needs, gather(needs, root, folder, python, mirror or None, offline, configs))
+    found = gather(needs, root, folder, python, stack, mirror or None, offline, configs)
+    return judge(needs, found)

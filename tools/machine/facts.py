@@ -16,7 +16,11 @@ from tools.machine import ascend, interpreters, limits, network, places
 from tools.machine.artifacts import Found, find_artifacts, is_fetched, with_replies
 from tools.machine.needs import CONFIGS, Needs
 
-LOCK = Path("requirements") / "cpu.txt"
+# What `make setup` installs, by STACK.
+LOCKS = {
+    "cpu": Path("requirements") / "cpu.txt",
+    "ascend": Path("requirements") / "ascend.txt",
+}
 
 
 class Facts(NamedTuple):
@@ -26,7 +30,8 @@ class Facts(NamedTuple):
     programs   where each is, None for those that are absent; make: its version if it is GNU's
     setup      whether `make all` would begin with `make setup`, as no .venv fits the lock
     python     the interpreter of .venv, or that which would make it
-    locked     versions of mindspore and mindformers in the lock
+    stack      whose lock `make setup` takes: cpu; ascend, beside the MindSpore that python has
+    locked     versions of mindspore and mindformers in the lock of the CPU
     places     by name: venv, temp, material, run; temp is None where nothing can be written to
     shared     whether processes can share semaphores
     cards, cann    None where the profile asks for none
@@ -42,6 +47,7 @@ class Facts(NamedTuple):
     root: str
     setup: bool
     python: interpreters.Interpreter
+    stack: str
     locked: Dict[str, str]
     cores: limits.Cores
     memory: Optional[limits.Memory]
@@ -63,6 +69,7 @@ def gather(
     root: Path,
     run: Path,
     python: str,
+    stack: str = "cpu",
     mirror: Optional[str] = None,
     offline: bool = False,
     configs: Path = CONFIGS,
@@ -71,12 +78,16 @@ def gather(
 
     root     the checkout; run: the folder of the run
     python   the interpreter that would make .venv, a command or a path (PYTHON_SYSTEM)
+    stack    whose lock would be installed (STACK)
     mirror   folders and addresses that are asked first for artefacts
     offline  ask nothing of the network
+    Raises UserError for an unknown stack.
     """
-    lock, material = root / LOCK, root / "material" / needs.profile
+    if stack not in LOCKS:
+        raise UserError(f"no such stack {stack!r}", "STACK", f"choose one of: {', '.join(LOCKS)}")
+    material = root / "material" / needs.profile
     own = root / ".venv" / "bin" / "python"
-    setup = not places.is_newer(root / ".venv" / "installed", lock)
+    setup = not places.is_newer(root / ".venv" / "installed", root / LOCKS[stack])
     interpreter = interpreters.ask_interpreter(python if setup else str(own))
     index = network.DEFAULT if offline else network.pip_index(interpreter.command, os.environ)
     if not setup:
@@ -108,7 +119,8 @@ def gather(
         root=str(root.resolve()),
         setup=setup,
         python=interpreter,
-        locked=read_lock(lock),
+        stack=stack,
+        locked=read_lock(root / LOCKS["cpu"]),
         cores=limits.read_cores(),
         memory=limits.read_memory(),
         places={

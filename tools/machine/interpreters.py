@@ -13,9 +13,10 @@ PROGRAMS = ("make", "/bin/bash", "sed", "grep", "git")
 _SECONDS = 60
 
 # Runs under any Python 3: what it is, what it lacks, which versions it has. MindFormers' own map
-# of versions says with which MindSpore it works; finding a package does not import it.
-_PROBE = """
-import json, os, sys
+# of versions says with which MindSpore it works; finding a package does not import it. The
+# organisers' MindFormers is a source tree on the path: it says its version in itself.
+_PROBE = r"""
+import json, os, re, sys
 missing = []
 for name in sys.argv[1:]:
     try:
@@ -30,8 +31,12 @@ try:
             packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             pass
-    spec = util.find_spec("mindformers")
-    path = os.path.join(os.path.dirname(spec.origin), "VERSION_MAP.json")
+    origin = util.find_spec("mindformers").origin
+    if "mindformers" not in packages:
+        with open(origin, encoding="utf-8") as stream:
+            found = re.search(r"^__version__ *= *['\"]([\w.+-]+)['\"]", stream.read(), re.M)
+        packages["mindformers"] = found.group(1) if found else "of unknown version"
+    path = os.path.join(os.path.dirname(origin), "VERSION_MAP.json")
     with open(path, encoding="utf-8") as stream:
         content = json.load(stream)
     supported = {name: entry["support"] for name, entry in content["mf"].items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Tuple
 
-from tools.machine.facts import LOCK, Facts
+from tools.machine.facts import LOCKS, Facts
 from tools.machine.needs import Needs
 from tools.machine.verdicts import Line, fail, fine, warn
 
@@ -12,6 +12,8 @@ from tools.machine.verdicts import Line, fail, fine, warn
 _MAKE = (4, 2)
 # Of the locked packages' wheels a third are built for this glibc or a newer one.
 _GLIBC = (2, 28)
+# The artefact that is the organisers' MindFormers, a source tree beside the image's MindSpore.
+_MINDFORMERS = "contest-mindformers"
 
 
 def judge_system(needs: Needs, facts: Facts) -> Iterator[Line]:
@@ -52,15 +54,19 @@ def judge_programs(needs: Needs, facts: Facts) -> Iterator[Line]:
 
 def judge_python(needs: Needs, facts: Facts) -> Iterator[Line]:
     """The interpreter of .venv, or the one that `make setup` would make it with."""
-    wanted, command = _dotted(needs.python), facts.python.command
+    oldest, newest = needs.python
+    if facts.setup and facts.stack == "ascend":
+        newest = oldest  # the image's, for which the lock is
+    wanted, command = _dotted(newest), facts.python.command
+    needed = wanted if oldest == newest else f"{_dotted(oldest)} to {wanted}"
     version, missing = facts.python.version, facts.python.missing
     other = f"install Python {wanted}, or name one: PYTHON_SYSTEM=/path/to/python{wanted}"
     other = other if facts.setup else "rm -rf .venv, then make setup"
     if version is None:
         what = "is not on this machine" if facts.setup else "does not run"
-        yield fail("python", f"{command} {what}", wanted, other)
-    elif version[:2] != needs.python:
-        yield fail("python", f"{_dotted(version)} ({command})", wanted, other)
+        yield fail("python", f"{command} {what}", needed, other)
+    elif not oldest <= version[:2] <= newest:
+        yield fail("python", f"{_dotted(version)} ({command})", needed, other)
     elif missing and facts.setup:
         remedy = f"install them (Debian, Ubuntu: python{wanted}-venv), or another Python {wanted}"
         found = f"{_dotted(version)} ({command}) without {', '.join(missing)}"
@@ -69,28 +75,29 @@ def judge_python(needs: Needs, facts: Facts) -> Iterator[Line]:
         found = f"the checkout is in {facts.root}"
         yield fail("python", found, "a path without ':' for .venv", "move the checkout")
     else:
-        yield fine("python", f"{_dotted(version)} ({command})", wanted)
+        yield fine("python", f"{_dotted(version)} ({command})", needed)
 
 
 def judge_packages(needs: Needs, facts: Facts) -> Iterator[Line]:
     """MindSpore and MindFormers: those of the lock, or two that fit, as MindFormers itself says."""
-    if facts.setup and needs.device == "CPU":
-        pins = ", ".join(f"{name} {version}" for name, version in facts.locked.items())
-        yield fine("packages", f"make setup will install {pins or 'what the lock says'}")
-        return
     if facts.setup:
-        # The lock has the CPU's MindSpore; cards have theirs from the image.
-        remedy = (
-            "make .venv from the image's Python with --system-site-packages, install there what "
-            "requirements/cpu.in lists beside MindSpore and MindFormers, touch .venv/installed"
-        )
-        found = f"make setup would install the CPU's MindSpore ({LOCK})"
-        yield fail("packages", found, f"mindspore {needs.mindspore}", remedy)
+        yield _packages_to_come(needs, facts)
         return
     have = facts.python.packages
     missing = [name for name in ("mindspore", "mindformers") if name not in have]
     pair = ", ".join(f"{name} {version}" for name, version in have.items())
     again = "rm -rf .venv, then make setup"
+    stack = "ascend" if needs.device == "Ascend" else "cpu"
+    if stack != facts.stack:
+        again += f" STACK={stack}"
+    if missing == ["mindformers"] and any(item.id == _MINDFORMERS for item in needs.artifacts):
+        found = f"{pair}; MindFormers is among what make fetch brings"
+        if have["mindspore"] == needs.mindspore:
+            yield fine("packages", found)
+        else:
+            wish = f"mindspore {needs.mindspore} for the same results"
+            yield warn("packages", found, wish, again)
+        return
     if missing:
         yield fail("packages", f".venv has no {' and no '.join(missing)}", "", again)
         return
@@ -106,6 +113,29 @@ def judge_packages(needs: Needs, facts: Facts) -> Iterator[Line]:
     else:
         fits = "which fit together" if fitting else "of which it is not known whether they fit"
         yield warn("packages", f"{pair}, {fits}", f"{needed} for the same results", again)
+
+
+def _packages_to_come(needs: Needs, facts: Facts) -> Line:
+    """Before there is a .venv: what `make setup` would put into it, or build on."""
+    lock, base = LOCKS[facts.stack], facts.python.packages.get("mindspore")
+    if facts.stack == "ascend":
+        wanted = needs.mindspore or facts.locked.get("mindspore")
+        other = "name the Python of the contest's image: PYTHON_SYSTEM=/path/to/python3.9"
+        if not needs.mindspore:
+            other = "take all packages from PyPI: STACK=cpu"
+        if base is None:
+            found = f"{facts.python.command} has no MindSpore to which {lock} could be added"
+            return fail("packages", found, f"mindspore {wanted}", other)
+        found = f"make setup will add {lock} to mindspore {base}"
+        if base == wanted:
+            return fine("packages", found)
+        return warn("packages", found, f"mindspore {wanted} for the same results", other)
+    if needs.device == "Ascend":
+        found = f"make setup would install the CPU's MindSpore ({lock})"
+        remedy = "use the contest's image; where CANN is not found by itself: STACK=ascend"
+        return fail("packages", found, f"mindspore {needs.mindspore}", remedy)
+    pins = ", ".join(f"{name} {version}" for name, version in facts.locked.items())
+    return fine("packages", f"make setup will install {pins or 'what the lock says'}")
 
 
 def _series(version: str) -> Tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Iterator
 from tools.files.progress import format_duration
 from tools.machine import artifacts
 from tools.machine.artifacts import Found
-from tools.machine.facts import Facts
+from tools.machine.facts import LOCKS, Facts
 from tools.machine.needs import Needs
 from tools.machine.network import MISTRUSTED, REACHED, SILENT, UNKNOWN, Reply
 from tools.machine.verdicts import Line, fail, fine, skip, warn
@@ -26,7 +26,7 @@ def judge_index(needs: Needs, facts: Facts) -> Iterator[Line]:
     if not facts.setup:
         yield fine("index", "not needed: .venv is newer than the lock")
     elif not facts.index.asked:
-        remedy = "see that the wheels of requirements/cpu.txt are there"
+        remedy = f"see that the wheels of {LOCKS[facts.stack]} are there"
         yield warn("index", f"pip is told to ask none, only {others or 'nothing'}", "", remedy)
     elif facts.reply is None:
         yield skip("index", "not asked (--offline); make setup needs it")

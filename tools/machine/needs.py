@@ -17,12 +17,16 @@ _GB = 10**9
 
 
 class Needs(NamedTuple):
-    """memory, card_memory and the values of disk (by venv, temp, material, run) in bytes."""
+    """What a profile asks for.
+
+    python                              the oldest and the newest version that will do
+    memory, card_memory, disk's values  bytes; disk by venv, temp, material, run
+    """
 
     profile: str
     device: str
     cards: int
-    python: Tuple[int, int]
+    python: Tuple[Tuple[int, int], Tuple[int, int]]
     cores: int
     memory: int
     disk: Dict[str, int]
@@ -49,12 +53,11 @@ def read_needs(profile: str, cards: Optional[int] = None, configs: Path = CONFIG
         content = read_yaml(path)
         needs, own = content["needs"], int(content["cards"])
         workers = cards or own
-        major, minor = str(needs["python"]).split(".")
         return Needs(
             profile=profile,
             device=str(content["device"]),
             cards=workers,
-            python=(int(major), int(minor)),
+            python=_versions(str(needs["python"])),
             cores=int(needs["cores"]),
             memory=round(_bytes(needs["memory_gb"]) * max(1.0, workers / own)),
             disk={place: _bytes(size) for place, size in needs["disk_gb"].items()},
@@ -66,6 +69,14 @@ def read_needs(profile: str, cards: Optional[int] = None, configs: Path = CONFIG
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         remedy = f"compare it with {configs / 'smollm2-135m' / 'profile.yaml'}"
         raise UserError(f"no such value as is needed ({error})", path, remedy) from None
+
+
+def _versions(text: str) -> Tuple[Tuple[int, int], Tuple[int, int]]:
+    """`3.9 to 3.11`, or `3.9` for that one alone."""
+    oldest, _, newest = text.partition(" to ")
+    pairs = [tuple(map(int, version.split("."))) for version in (oldest, newest or oldest)]
+    (first, second), (third, fourth) = pairs
+    return (first, second), (third, fourth)
 
 
 def _bytes(gigabytes: Any) -> int:

@@ -81,7 +81,7 @@ class Needs(Settings):
     the last three are asked of machines with cards alone.
     """
 
-    python: str = Field(pattern=r"^3\.[0-9]+$")
+    python: str = Field(pattern=r"^3\.[0-9]+( to 3\.[0-9]+)?$")
     cores: PositiveInt
     memory_gb: PositiveFloat
     disk_gb: Disk

@@ -73,8 +73,9 @@ def _checkout(target: Path, profile: str) -> Path:
         # make would install into it.
         raise UserError("was not made by `make setup`", environment, "run make setup, then again")
     (target / ".venv").symlink_to(environment)
-    # The environment stands; make must not take the copied list for a newer one.
-    os.utime(target / "requirements" / "cpu.txt", (0, 0))
+    # The environment stands; make must not take a copied lock for a newer one.
+    for lock in (target / "requirements").glob("*.txt"):
+        os.utime(lock, (0, 0))
     material = ROOT / "material" / profile
     if material.is_dir():
         (target / "material" / profile).symlink_to(material)
