@@ -84,7 +84,7 @@ class Stacks:
         with (self.work / f"{name}.log").open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", *map(str, words)],
-                cwd=ROOT,
+                cwd=self.work,  # MindSpore writes where it stands
                 env={**os.environ, "PYTHONPATH": path},
                 stdout=log,
                 stderr=subprocess.STDOUT,
