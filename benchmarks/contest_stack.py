@@ -6,6 +6,7 @@ configs/llama3-8b/contest/finetune-4x32.yaml is cut to two narrow layers, one pr
 everything else stays as it is. Then, with both releases of MindFormers:
 
 - the same fine-tuning from the same base weights and the same LoRA matrices: losses, step by step;
+- the same with two workers, which share the rows;
 - under the contest's release, a training that is killed and goes on: losses of the steps after;
 - its adapter merged, and answers of the contest's `generate` against those of our decoder;
 - MindFormers' SQuAD evaluation, by squad.yaml cut down as well, against our score of its log.
@@ -171,6 +172,14 @@ def _finetune(case: Case, output: Path) -> List[Any]:
     ]  # fmt: skip
 
 
+def with_two_workers(case: Case, work: Path) -> Case:
+    native = yaml.safe_load(case.config.read_text("utf-8"))
+    native["use_parallel"], native["parallel_config"]["data_parallel"] = True, 2
+    config = work / "finetune-two.yaml"
+    config.write_text(yaml.safe_dump(native, sort_keys=False), encoding="utf-8")
+    return case._replace(config=config)
+
+
 def train_killed(stacks: Stacks, case: Case, output: Path) -> int:
     """Under the contest's release: killed after step _KILLED_AT, then gone on with; where from."""
     if not (output / "run.json").is_file():
@@ -276,8 +285,11 @@ def main(run: str, output: Optional[Path]) -> None:
     stacks = Stacks(source.resolve(), work)
     case = prepare(stacks)
     trained = {stack: work / f"finetune-{stack}" for stack in (PYPI, CONTEST)}
+    two = with_two_workers(case, work)
     for stack, folder in trained.items():
         train(stacks, case, stack, folder)
+        train(stacks, two, stack, folder.with_name(f"two-workers-{stack}"))
+    shared = [losses_of(work / f"two-workers-{stack}") for stack in trained]
     losses = {stack: losses_of(folder) for stack, folder in trained.items()}
     resumed_at = train_killed(stacks, case, work / "finetune-killed")
     after = losses_of(work / "finetune-killed")
@@ -285,6 +297,10 @@ def main(run: str, output: Optional[Path]) -> None:
         "steps": len(losses[CONTEST]),
         "first_and_last_loss": {s: [v[0], v[-1]] for s, v in losses.items()},
         "largest_difference_between_releases": float(abs(losses[PYPI] - losses[CONTEST]).max()),
+        "two_workers": {
+            "steps": len(shared[0]),
+            "largest_difference_between_releases": float(abs(shared[0] - shared[1]).max()),
+        },
         "resumed_at": resumed_at,
         "largest_difference_after_resuming": float(abs(after - losses[CONTEST]).max()),
         "generate": answers(stacks, case, trained[CONTEST] / "adapters/5.ckpt"),
