@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tools.files.errors import UserError
 from tools.generate import main
 from tools.llama.checkpoint import write_checkpoint
 from tools.llama.engines import ENGINES, CachedEngine, open_engine
 from tools.llama.greedy import Limits
-from tools.llama.mindformers_engine import MindFormersEngine, ended, padding_of
+from tools.llama.mindformers_engine import MindFormersEngine, batches_of, ended, padding_of
 from tools.llama.shape import LlamaShape
 
 EOS = 2
@@ -31,6 +33,19 @@ def test_the_device_chooses_and_the_user_may() -> None:
     assert tuple(option.type.choices) == ENGINES == (CachedEngine.name, MindFormersEngine.name)
     with pytest.raises(UserError, match="CPU alone"):
         open_engine("cached", "Ascend", 4)
+
+
+@given(st.lists(st.integers(1, 9)), st.integers(1, 4), st.booleans())
+def test_every_prompt_is_in_one_batch(lengths: list[int], places: int, alike: bool) -> None:
+    batches = batches_of(lengths, places, alike)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(1 <= len(batch) <= places for batch in batches)
+    found = [lengths[index] for batch in batches for index in batch]
+    assert found == sorted(lengths)
+    if alike:
+        assert all(len({lengths[index] for index in batch}) == 1 for batch in batches)
+    else:
+        assert len(batches) == -(-len(lengths) // places)
 
 
 def test_padding_is_never_how_a_prompt_ends() -> None:
