@@ -120,3 +120,16 @@ def test_rows_without_a_summary(tmp_path: Path) -> None:
     ]
     assert invoke(*words, "multiply=cubist:4").exit_code == 2
     assert invoke("corpus", rows).exit_code == 2  # nothing says how it was made
+
+
+def test_a_stack_is_forced(tmp_path: Path) -> None:
+    """A callback of the contest's release: a fault under the other, where that is asked for."""
+    path = tmp_path / "finetune.yaml"
+    text = (ROOT / "configs/llama3-8b/contest/finetune-4x32.yaml").read_text("utf-8")
+    path.write_text(text, "utf-8")
+    for options, code in (((), 0), (("--stack", "contest"), 0), (("--stack", "pypi"), 1)):
+        result = invoke("configs", *options, path)
+        assert result.exit_code == code
+        assert ("'CheckpointMointor' is unknown to MindFormers 1.9.0" in result.output) == code
+    assert invoke("configs", "--stack", "pypi", "--live", path).exit_code == 2
+    assert invoke("configs", "--stack", "other", path).exit_code == 2

@@ -50,7 +50,10 @@ def test_a_machine_without_cards_fails_the_contests_profile(way):
 @pytest.mark.parametrize(
     "options, text",
     [
-        (["--profile", "huge"], "error: PROFILE: no such profile 'huge'; choose one of: llama3-8b"),
+        (
+            ["--profile", "huge"],
+            "error: PROFILE: no such profile 'huge'; choose one of: internlm-7b",
+        ),
         (["--cards", "0"], "error: CARDS: 0 workers cannot train"),
         (["--cards", "two"], "two"),
         (["--stack", "gpu"], "error: STACK: no such stack 'gpu'; choose one of: cpu, ascend"),

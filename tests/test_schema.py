@@ -16,6 +16,7 @@ TAKEN = {
     "mindformers": "9.9",
     "mindspore": "9.9",
     "run_modes": ["finetune"],
+    "used": {"mindformers.Trainer": {"": ["args"]}},
     "sections": {"": {"seed": ["int", 1], "run_mode": ["str"]}},
     "types": {
         kind: {} for kind in ("callback", "config", "dataset", "models", "optimizer", "trainer")
@@ -29,7 +30,7 @@ def test_it_writes_what_was_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         **TAKEN,
         "types": {**TAKEN["types"], "lr": {"A": ["m.A", {"x": ["int"]}], "B": ["m.B", {}]}},
     }
-    monkeypatch.setattr(snapshot, "take_snapshot", lambda: taken)
+    monkeypatch.setattr(snapshot, "take_snapshot", lambda source=None: taken)
     path = tmp_path / "a.json"
     result = CliRunner().invoke(schema.main, ["--output", str(path)])
     assert (result.exit_code, result.output) == (0, f"{path}: 2 classes\n")
@@ -46,7 +47,7 @@ def test_the_committed_file_has_this_form() -> None:
 
 def test_live_binds_to_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(ROOT / "configs/tiny/finetune.yaml")
-    monkeypatch.setattr(snapshot, "take_snapshot", lambda: TAKEN)
+    monkeypatch.setattr(snapshot, "take_snapshot", lambda source=None: TAKEN)
     result = CliRunner().invoke(check.main, ["configs", "--live", path])
     assert result.exit_code == 1
     assert "trainer is unknown to MindFormers 9.9" in result.stderr

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from tools.packaging.configs.document import compose
 from tools.packaging.configs.schema import (
     SCHEMAS,
     own_classes,
     own_model_keys,
     read_schema,
+    schema_for,
     schema_of,
 )
 from tools.packaging.configs.signatures import NO_DEFAULT, Key
+from tools.settings.stacks import CONTEST, PYPI
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = SCHEMAS / "pypi.json"
@@ -136,3 +139,35 @@ def test_the_committed_schema_is_that_of_the_installed_mindformers(tmp_path: Pat
     assert live["missing"] == []
     assert live["compared"] > 1000
     assert live["text"] == COMMITTED.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "stack"),
+    [
+        ("optimizer: {type: FP32StateAdamWeightDecay}", CONTEST),
+        ("callbacks: [{type: MFLossMonitor}, {type: CheckpointMointor}]", CONTEST),
+        ("eval_callbacks: &a\n  - type: ObsMonitor\nother: *a", CONTEST),
+        ("optimizer: {type: AdamW}", PYPI),
+        ("optimizer: {type: LoraPlusFP32StateAdamWeightDecay}", PYPI),  # ours, and on both
+        ("optimizer: {type: NoSuchClass}\nx: [FP32StateAdamWeightDecay]", PYPI),
+        ("", PYPI),
+        ("a: &a [*a, {type: ObsMonitor}]", CONTEST),
+    ],
+)
+def test_a_file_is_held_against_the_release_whose_classes_it_names(text: str, stack: str) -> None:
+    assert schema_for(compose(text)) is read_schema(stack)
+
+
+def test_aliases_of_aliases_are_looked_into_once() -> None:
+    """Each line doubles the last: 2^60 leaves, were they all visited."""
+    lines = ["a0: &a0 {type: AdamW}"]
+    lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 61)]
+    assert schema_for(compose("\n".join(lines))) is read_schema(PYPI)
+
+
+def test_our_optimisers_are_known_where_what_they_stand_on_is() -> None:
+    contest, pypi = (read_schema(stack).types["optimizer"] for stack in (CONTEST, PYPI))
+    assert "LoraPlusAdamW" in pypi and "LoraPlusAdamW" not in contest
+    for types in (contest, pypi):
+        assert {"FP32StateAdamWeightDecay", "LoraPlusFP32StateAdamWeightDecay"} <= set(types)
+        assert types["LoraPlusFP32StateAdamWeightDecay"]["beta2"].default == 0.999

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -380,3 +381,37 @@ def test_read_resolved(tmp_path):
         path.write_text(text)
         with pytest.raises(UserError):
             read_resolved(path, ["a"])
+
+
+def test_the_memory_of_a_card_decides_batch_recomputation_and_limit(tmp_path: Path) -> None:
+    for hbm, recipe, batch, recompute, limit in (
+        (None, "plain", 8, True, "26GB"),
+        (32, "plain", 8, True, "26GB"),
+        (64, "plain", 16, False, "58GB"),
+        (32, "worked", 4, True, "26GB"),  # 512 tokens a row
+        (64, "rank-01", 5, False, "58GB"),  # 768
+    ):
+        resolve(tmp_path, "llama3-8b", "quick", recipe, 1, 4, hbm)
+        config = yaml.safe_load((tmp_path / "finetune.yaml").read_text("utf-8"))
+        told = json.loads((tmp_path / "profile.json").read_text("utf-8"))
+        assert told["hbm"] == (hbm or 32)
+        assert {
+            config["runner_config"]["batch_size"],
+            config["train_dataset"]["batch_size"],
+            config["model"]["model_config"]["batch_size"],
+        } == {batch}
+        assert config["recompute_config"]["recompute"] is recompute
+        assert config["context"]["max_device_memory"] == limit
+
+
+@pytest.mark.parametrize(
+    ("profile", "hbm", "what"),
+    [
+        ("llama3-8b", 48, "no hardware entry for cards of 48GB"),
+        ("tiny", 32, "HBM is 32, and the profile has no cards"),
+    ],
+)
+def test_cards_that_a_profile_does_not_know(tmp_path: Path, profile, hbm, what) -> None:
+    with pytest.raises(UserError, match=what):
+        resolve(tmp_path, profile, "quick", "plain", 1, None, hbm)
+    assert not list(tmp_path.iterdir())

@@ -60,7 +60,7 @@ def test_steps_workers_versions_and_sources_are_too(monkeypatch, tmp_path):
     names.add(graphs.name_of(NATIVE, 10, 2))
     names.add(graphs.name_of(NATIVE, 10, 2, host=1))
     with monkeypatch.context() as patch:
-        patch.setattr(graphs, "version", lambda package: "other")
+        patch.setattr(graphs, "version_of", lambda package: "other")
         names.add(graphs.name_of(NATIVE, 10, 1))
     monkeypatch.setattr(graphs, "_SOURCES", tmp_path)
     (tmp_path / "cells.py").write_text("x = 1\n")

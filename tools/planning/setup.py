@@ -82,7 +82,7 @@ def read_setup(
     """
     settings = read_profile(profile_folder(profile, configs) / "profile.yaml")
     notes: List[str] = []
-    known = int(hbm) if hbm in settings.hardware else None
+    known = int(hbm) if hbm and f"{hbm:g}GB" in settings.hardware else None
     if hbm and settings.hardware and not known:
         own = settings.needs.card_memory_gb
         notes.append(f"the profile has no cards of {hbm:g} GB: batch and recompute as for {own}")

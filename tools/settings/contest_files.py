@@ -68,7 +68,7 @@ def contest_files(profile: str, configs: Path = CONFIGS) -> Dict[str, str]:
     make = _Maker(folder, settings, _read_variants(folder / "variants.yaml"))
     found: List[Tuple[str, str, str, Dict[str, Any]]] = []
     for cards in CARDS:
-        for size in settings.hardware:
+        for size in (int(name[:-2]) for name in settings.hardware):
             about = f"Our fine-tuning on {cards} cards of {size} GB, data parallel."
             config = make.training(cards, size)
             found.append((f"finetune-{cards}x{size}.yaml", about, _train(cards), config))

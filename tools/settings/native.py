@@ -137,12 +137,12 @@ def _card(settings: Profile, hbm: Optional[int], folder: Path) -> Optional[Card]
         if hbm:
             raise UserError(f"HBM is {hbm}, and the profile has no cards", "HBM", "leave it out")
         return None
-    size = hbm or settings.needs.card_memory_gb
+    size = f"{hbm or settings.needs.card_memory_gb}GB"
     if size not in settings.hardware:
-        known = ", ".join(map(str, settings.hardware))
+        known = " or ".join(name[:-2] for name in settings.hardware)
         raise UserError(
-            f"no hardware entry for cards of {size} GB",
+            f"no hardware entry for cards of {size}",
             folder / "profile.yaml",
-            f"choose one of: {known} (HBM=…), or add an entry",
+            f"choose HBM={known}, or add an entry",
         )
     return settings.hardware[size]

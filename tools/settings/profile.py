@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Dict, Iterable, List, Literal, Optional, Union
+from typing import Annotated, Dict, Iterable, List, Literal, Optional, Union
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -90,6 +90,10 @@ class Needs(Settings):
     cann: Optional[str] = None
 
 
+# A key that is text, so that a profile can be read before there is a .venv.
+CardSize = Annotated[str, Field(pattern=r"^[1-9][0-9]*GB$")]
+
+
 class Card(Settings):
     """What one card of a size takes in training; `make plan` says what fits and why.
 
@@ -122,14 +126,15 @@ class Profile(Settings):
     budgets: Dict[Literal["quick", "full"], Budget]
     evaluation: Evaluation
     recipes: Dict[str, Fit] = Field(default_factory=dict)
-    hardware: Dict[PositiveInt, Card] = Field(default_factory=dict)
+    hardware: Dict[CardSize, Card] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def asks_for_its_device(self) -> Profile:
         for key in ("card_memory_gb", "mindspore", "cann"):
             if (getattr(self.needs, key) is not None) != (self.device == "Ascend"):
                 raise ValueError(f"needs.{key} is for Ascend, and asked for there")
-        if (self.device == "Ascend") != (self.needs.card_memory_gb in self.hardware):
+        own = f"{self.needs.card_memory_gb}GB"
+        if (self.device == "Ascend") != (own in self.hardware):
             raise ValueError("hardware is for Ascend, and has there an entry for card_memory_gb")
         return self
 

@@ -75,16 +75,18 @@ def _class_names(stack: str) -> Set[str]:
     return {name for classes in _snapshot(stack)["types"].values() for name in classes}
 
 
-def _types_named(node: Any, above: Set[int]) -> Iterator[str]:
-    if node is None or id(node) in above:
+def _types_named(node: Any, seen: Set[int]) -> Iterator[str]:
+    # Aliases make nodes occur twice, even inside of themselves.
+    if node is None or id(node) in seen:
         return
+    seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _types_named(item, {*above, id(node)})
+            yield from _types_named(item, seen)
     for key, child in pairs(node):
         if key.value == "type" and isinstance(child, yaml.ScalarNode):
             yield child.value
-        yield from _types_named(child, {*above, id(node)})
+        yield from _types_named(child, seen)
 
 
 def schema_of(snapshot: Dict[str, Any]) -> Schema:
