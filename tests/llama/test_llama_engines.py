@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +18,15 @@ from tools.generate import main
 from tools.llama.checkpoint import write_checkpoint
 from tools.llama.engines import ENGINES, CachedEngine, open_engine
 from tools.llama.greedy import Limits
-from tools.llama.mindformers_engine import MindFormersEngine, batches_of, ended, padding_of
+from tools.llama.mindformers_engine import (
+    _ON_CARDS,
+    MindFormersEngine,
+    batches_of,
+    ended,
+    padding_of,
+)
 from tools.llama.shape import LlamaShape
+from tools.settings.profile import CONFIGS
 
 EOS = 2
 SHAPE = LlamaShape(2, 32, 48, 4, 2, 24, 10000.0, 1e-5, 1, EOS, EOS)
@@ -52,6 +60,14 @@ def test_padding_is_never_how_a_prompt_ends() -> None:
     prompts = [np.array([5, 4]), np.array([5])]
     assert padding_of(prompts, EOS) == EOS
     assert padding_of([*prompts, np.array([0]), np.array([7, EOS])], EOS) == 1
+
+
+@pytest.mark.parametrize("task", ["squad", "math"])
+def test_cards_decode_in_the_types_of_the_contests_configs(task: str) -> None:
+    path = CONFIGS / "llama3-8b" / "contest" / f"{task}.yaml"
+    model = yaml.safe_load(path.read_text("utf-8"))["model"]["model_config"]
+    for key in ("compute_dtype", "param_init_type", "rotary_dtype", "use_past"):
+        assert _ON_CARDS[key] == model[key], key
 
 
 def test_how_a_row_ends() -> None:

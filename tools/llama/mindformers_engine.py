@@ -21,12 +21,14 @@ from tools.llama.greedy import Limits, capacity_of
 from tools.llama.shape import LlamaShape
 
 _BLOCK = 16  # positions in a block of paged attention, MindFormers' default
+# float16 as the organisers' evaluation: the contest's release keeps keys and values in that,
+# whatever compute_dtype is, and turns queries and keys by it.
 _ON_CARDS = {
-    "compute_dtype": "bfloat16",
+    "compute_dtype": "float16",
     "layernorm_compute_type": "float32",
     "softmax_compute_type": "float32",
     "rotary_dtype": "float32",
-    "param_init_type": "bfloat16",
+    "param_init_type": "float16",
     "use_past": True,
     "is_dynamic": True,
     "use_flash_attention": True,
