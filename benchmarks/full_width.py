@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Optional
@@ -78,7 +79,7 @@ def main(tokenizer: Path, run: str, output: Optional[Path]) -> None:
         started = time.monotonic()
         stacks.run(
             stack, trained.name, "tools.stage", "--run", work, "--stage", "finetune", "--",
-            ROOT / ".venv/bin/python", "-m", "tools.finetune", "--config", work / "finetune.yaml",
+            sys.executable, "-m", "tools.finetune", "--config", work / "finetune.yaml",
             "--model", work / "model.json", "--base", start, "--records", records, "--output",
             trained, "--resume", "no",
         )  # fmt: skip

@@ -9,14 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tools.files.errors import UserError
 from tools.generate import main
 from tools.llama.checkpoint import write_checkpoint
 from tools.llama.engines import ENGINES, CachedEngine, open_engine
 from tools.llama.greedy import Limits
-from tools.llama.mindformers_engine import MindFormersEngine, ended, padding_of
+from tools.llama.mindformers_engine import (
+    _ON_CARDS,
+    MindFormersEngine,
+    batches_of,
+    ended,
+    padding_of,
+)
 from tools.llama.shape import LlamaShape
+from tools.settings.profile import CONFIGS
 
 EOS = 2
 SHAPE = LlamaShape(2, 32, 48, 4, 2, 24, 10000.0, 1e-5, 1, EOS, EOS)
@@ -33,10 +43,31 @@ def test_the_device_chooses_and_the_user_may() -> None:
         open_engine("cached", "Ascend", 4)
 
 
+@given(st.lists(st.integers(1, 9)), st.integers(1, 4), st.booleans())
+def test_every_prompt_is_in_one_batch(lengths: list[int], places: int, alike: bool) -> None:
+    batches = batches_of(lengths, places, alike)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(1 <= len(batch) <= places for batch in batches)
+    found = [lengths[index] for batch in batches for index in batch]
+    assert found == sorted(lengths)
+    if alike:
+        assert all(len({lengths[index] for index in batch}) == 1 for batch in batches)
+    else:
+        assert len(batches) == -(-len(lengths) // places)
+
+
 def test_padding_is_never_how_a_prompt_ends() -> None:
     prompts = [np.array([5, 4]), np.array([5])]
     assert padding_of(prompts, EOS) == EOS
     assert padding_of([*prompts, np.array([0]), np.array([7, EOS])], EOS) == 1
+
+
+@pytest.mark.parametrize("task", ["squad", "math"])
+def test_cards_decode_in_the_types_of_the_contests_configs(task: str) -> None:
+    path = CONFIGS / "llama3-8b" / "contest" / f"{task}.yaml"
+    model = yaml.safe_load(path.read_text("utf-8"))["model"]["model_config"]
+    for key in ("compute_dtype", "param_init_type", "rotary_dtype", "use_past"):
+        assert _ON_CARDS[key] == model[key], key
 
 
 def test_how_a_row_ends() -> None:

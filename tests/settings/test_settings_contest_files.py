@@ -136,3 +136,9 @@ def test_errors(tmp_path: Path) -> None:
     variants.unlink()
     with pytest.raises(UserError, match="no such file"):
         contest_files("llama3-8b", configs)
+
+
+@pytest.mark.parametrize(("name", "given"), [("math.yaml", True), ("squad.yaml", False)])
+def test_prediction_is_given_its_data(name: str, given: bool) -> None:
+    """squad.yaml names its data set; run_mindformer.py has none for a prediction."""
+    assert ("--predict_data " in MADE[name]) == given == ("eval_dataset" not in PARSED[name])

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Mapping
 
 from tools.files.processes import die_with_parent
 
@@ -26,7 +27,7 @@ def main(job_path: str) -> None:
         # msrun starts its scheduler with the same script. It would wait in the initialisation of
         # the communication; a lone worker has none, and the scheduler would train beside it.
         return
-    rank = os.environ.get("RANK_ID", "0")
+    rank = rank_of(os.environ)
     if not scheduler:
         (Path(job["running"]) / rank).write_text(str(os.getpid()))
     # Without it MindSpore 2.9 stays in PyNative mode, where a step takes five times as long.
@@ -57,6 +58,15 @@ def main(job_path: str) -> None:
     )
     if not scheduler:
         (Path(job["running"]) / rank).unlink()
+
+
+def rank_of(environment: Mapping[str, str]) -> str:
+    """Number of this worker among those of all hosts, before the communication is there to tell.
+
+    Every msrun exports it as MS_NODE_ID; older ones not as RANK_ID, and a cluster may have set that
+    for the whole machine. "0" for the scheduler, and where no msrun is.
+    """
+    return environment.get("MS_NODE_ID", "0")
 
 
 if __name__ == "__main__":
