@@ -215,7 +215,7 @@ def answers(stacks: Stacks, case: Case, adapter: Path) -> Dict[str, Any]:
             stacks.run(
                 stack, f"generate-{stack}", "tools.generate", "--model", merged, "--engine", engine,
                 "--prompts", run / "prompts/math.jsonl", "--output", output,
-                "--max-new-tokens", 24, "--min-new-tokens", 1,
+                "--max-new-tokens", 24, "--min-new-tokens", 6,
             )  # fmt: skip
         found[stack] = [json.loads(line)["prediction"] for line in output.open(encoding="utf-8")]
     pairs = list(zip(found[CONTEST], found[PYPI]))

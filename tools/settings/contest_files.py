@@ -15,7 +15,7 @@ import yaml
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
 from tools.settings.contest import read_contest
-from tools.settings.native import training_config
+from tools.settings.native import read_finetune, training_config
 from tools.settings.profile import CONFIGS, Fit, Profile, profile_folder, read_profile
 from tools.settings.stacks import CONTEST, for_stack
 
@@ -25,21 +25,19 @@ _HEADER = """\
 #
 # Written by `python -m tools.configs` from finetune.yaml, profile.yaml and variants.yaml of
 # configs/{profile}: change those. Not run on a card by us.
-# Launch, in the folder of the contest's MindFormers:
+# Launch, with this file in the folder of the contest's MindFormers, and there:
 #   {launch}
 """
 _EVALUATE = "python run_mindformer.py --config {name} --load_checkpoint merged/model.ckpt"
 # Prediction without data ends in an error; MindFormers reads a prompt a line, \n for a new line.
 _GIVEN = {"squad": "", "math": " --predict_data problems.txt"}
-# Of all cards together: the organisers split the model over them.
-_BASELINE_BATCH = 64
-_SEED = 42
 
 
 def _train(cards: int) -> str:
     return (
-        "bash scripts/msrun_launcher.sh 'run_mindformer.py --config {name} --run_mode finetune "
-        f"--load_checkpoint llama3-8B.ckpt --train_dataset_dir train.mindrecord' {cards}"
+        f"msrun --worker_num={cards} --local_worker_num={cards} --join=True run_mindformer.py"
+        "\n#     --config {name} --load_checkpoint llama3-8B.ckpt"
+        "\n#     --train_dataset_dir train.mindrecord"
     )
 
 
@@ -101,7 +99,8 @@ class _Maker(NamedTuple):
         config = laid_over(self._filled_in(1, None), self.variants["baseline"])
         config["use_parallel"] = True
         config["parallel_config"]["model_parallel"] = cards
-        return self._saving_evenly(_with_batch(config, _BASELINE_BATCH), _BASELINE_BATCH)
+        rows = config["runner_config"]["batch_size"]
+        return self._saving_evenly(_with_batch(config, rows), rows)
 
     def evaluation(self, task: str) -> Dict[str, Any]:
         config = laid_over(self._filled_in(1, None), self.variants["evaluation"])
@@ -110,11 +109,12 @@ class _Maker(NamedTuple):
         model = config["model"]["model_config"]
         model.update(max_new_tokens=told.max_new_tokens[task], min_new_tokens=told.min_new_tokens)
         config["processor"]["tokenizer"]["model_max_length"] = model["seq_length"]
-        return _with_batch(config, told.batch_size)
+        return _with_batch(config, config["runner_config"]["batch_size"])
 
     def _filled_in(self, cards: int, size: Optional[int]) -> Dict[str, Any]:
         epochs = self.settings.budgets["full"].epochs
-        return training_config(self.folder, self.settings, Fit(), epochs, _SEED, cards, size)
+        seed = read_finetune(self.folder / "finetune.yaml")["seed"]
+        return training_config(self.folder, self.settings, Fit(), epochs, seed, cards, size)
 
     def _saving_evenly(self, config: Dict[str, Any], rows: int) -> Dict[str, Any]:
         """As many checkpoints as the contest scores, whole models; `rows` of all cards a step."""

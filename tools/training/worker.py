@@ -49,8 +49,8 @@ def main(job_path: str) -> None:
     config.callbacks.append({"type": recorder.StepRecorder.__name__, **told})
     if writes:
         config.callbacks.append({"type": saver.Saver.__name__, **job["saver"]})
-    # There is one file for each rank. To choose of several, they would meet at a Barrier, which
-    # the CPU has not.
+    # There is one file for each rank. To choose of several, PyPI's release would let them meet at
+    # a Barrier, which the CPU has not; the contest's takes the newest anyway.
     config.resume_by_last_timestamp_ckpt = True
     # Called without arguments, finetune() forgets load_checkpoint and trains random weights.
     Trainer(args=config).finetune(
