@@ -16,7 +16,7 @@ from tools.files.errors import UserError
 
 LOCK = "artifacts.lock"
 _ABOUT = "first seen of files whose sha256 is not published; commit it, see material/README.md"
-_REMEDY = "take it from version control again, or remove it: then the next fetch counts as first"
+REMEDY = "take it from version control again, or remove it: then the next fetch counts as first"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def read_pins(path: Path) -> Dict[str, Pin]:
     except FileNotFoundError:
         return {}
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"not as `make fetch` writes it ({error})", path, _REMEDY) from None
+        raise UserError(f"not as `make fetch` writes it ({error})", path, REMEDY) from None
 
 
 def _pin(line: Dict[str, Any]) -> Pin:
