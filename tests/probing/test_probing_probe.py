@@ -77,3 +77,9 @@ def test_no_budget_leaves_no_summary(model, undrawn, budget):
 
 def test_ranks_from_the_shape_alone(model):
     assert "| `.*wq|.*wv` | 2 | 448 |" in ranks_of_shape(model.config, 500)
+
+
+@pytest.mark.parametrize("budget", [-5, 0])
+def test_no_budget_buys_no_ranks(model, budget):
+    with pytest.raises(UserError, match=f"{budget} is no budget"):
+        ranks_of_shape(model.config, budget)
