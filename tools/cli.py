@@ -51,7 +51,7 @@ _DEBUG = click.Option(["--debug"], is_flag=True, help="Show the traceback of an 
 
 
 def _visible(text: str) -> str:
-    """Control characters, which names and servers' answers may hold, as escapes: one line stays one."""
+    """Control characters, which names and servers' answers may hold, become escapes."""
     return "".join(
         char if unicodedata.category(char) != "Cc" else repr(char)[1:-1] for char in text
     )
