@@ -69,6 +69,8 @@ def _probe(source: Source, output: Path, budget: Optional[int], scaling: float) 
     draw_probe(source, spectra, summary, output / "probe.png")
     if plan:
         write_json(output / "ranks.json", plan)
+    else:
+        (output / "ranks.json").unlink(missing_ok=True)  # of another probe
     write_json(output / "probe.json", summary)
     return table(summary) + (f"\n\n{describe(plan)}" if plan else "")
 
