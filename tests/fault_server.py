@@ -14,7 +14,9 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 class Page:
     """What one path answers.
 
-    ranges     True; False: always the whole file; "wrong": another range than is asked for
+    ranges     True; False: always the whole file; "wrong": another range than is asked for;
+               "unasked": a range where none is asked for
+    most       bytes of a range at most; encoding: what Content-Encoding says
     honest     whether If-Range is heeded
     drops      after how many bytes the n-th answer breaks off; stalls: falls silent instead
     statuses   sent first, one a request: a number, or a number and a Retry-After
@@ -30,6 +32,8 @@ class Page:
     stalls: List[int] = field(default_factory=list)
     statuses: List[Any] = field(default_factory=list)
     kind: str = "application/octet-stream"
+    most: Optional[int] = None
+    encoding: Optional[str] = None
     length: bool = True
     location: Optional[str] = None
     speed: Optional[float] = None
@@ -116,6 +120,8 @@ class FaultServer:
         body = page.body
         first, end = 0, len(body)
         heeded = not page.honest or condition in (None, page.etag)
+        if page.ranges == "unasked":
+            wanted = wanted or "bytes=0-"
         if wanted and page.ranges and heeded:
             found = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted)
             first, end = int(found[1]), int(found[2]) + 1 if found[2] else len(body)
@@ -124,6 +130,7 @@ class FaultServer:
                 return
             if page.ranges == "wrong":
                 first += 1
+            end = min(end, first + (page.most or end))
             handler.send_response(206)
             handler.send_header("Content-Range", f"bytes {first}-{end - 1}/{len(body)}")
         else:
@@ -134,6 +141,8 @@ class FaultServer:
             handler.send_header("Content-Length", str(len(body)))
         if page.etag:
             handler.send_header("ETag", page.etag)
+        if page.encoding:
+            handler.send_header("Content-Encoding", page.encoding)
         handler.end_headers()
         self._send(handler, page, body, drop, stall)
 

@@ -25,6 +25,7 @@ FAULTS = {
     "user": UserError("the fault", "file:3", "do this"),
     "check": CheckFailed("the answer is no"),
     "os": FileNotFoundError(2, "No such file or directory", "x.ckpt"),
+    "hostile": UserError("HTTP status 500 (\x1b[31mno)\r)", "a\nb", "不行"),
     "bug": ZeroDivisionError("a bug of ours"),
 }
 
@@ -68,6 +69,7 @@ def call(command, *arguments):
         ("user", 2, "error: file:3: the fault; do this\n"),
         ("check", 1, "error: the answer is no\n"),
         ("os", 2, "error: x.ckpt: no such file or directory; check the path\n"),
+        ("hostile", 2, "error: a\\nb: HTTP status 500 (\\x1b[31mno)\\r); 不行\n"),
     ],
 )
 def test_one_line_and_its_exit_code(command, before, fault, code, line):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 
 import pytest
@@ -39,6 +40,10 @@ QUESTIONS = st.builds(Question, st.just("astronomy"), TEXT, st.tuples(TEXT, TEXT
 
 def has_four_options(question: Question) -> bool:
     return len({option.strip() for option in question.options}) == 4
+
+
+def names_no_letters(question: Question) -> bool:
+    return not any(re.search("[A-D] *[A-D]", option) for option in question.options)
 
 
 def row(question: Question = FACTS, answer: str = "B", kind: str = "mmlu.high_school_physics"):
@@ -84,7 +89,7 @@ def test_the_first_copy_is_the_row_itself():
     assert restate_choice(row(), "option", 1).solution == "The right option is B.4"
 
 
-@given(QUESTIONS.filter(has_four_options), st.sampled_from(LETTERS))
+@given(QUESTIONS.filter(has_four_options).filter(names_no_letters), st.sampled_from(LETTERS))
 def test_copies_have_other_orders_and_the_same_answer(question, answer):
     copies = [restate_choice(row(question, answer), "option", n) for n in range(1, 25)]
     right = question.options[LETTERS.index(answer)].strip()
@@ -170,3 +175,29 @@ def test_kinds_of_arithmetic_come_first():
         "mmlu.b",
     ]
     assert subject_of("cmmlu.high_school_physics") == "high school physics"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "Both A and B",
+        "A, B and C",
+        "Neither A nor B.",
+        "All of the above",
+        "AB",
+        "A和C",
+        "以上都对",
+    ],
+)
+def test_options_that_speak_of_others_keep_their_order(option):
+    question = Question("anatomy", "Which?", ("one", "two", "three", option))
+    stated = row(question, "D")
+    assert all(restate_choice(stated, "source", n) == stated for n in range(2, 25))
+
+
+@pytest.mark.parametrize(
+    "option", ["A decrease", "Vitamin A", "a band", "Hepatitis B and jaundice"]
+)
+def test_a_letter_alone_speaks_of_no_other(option):
+    question = Question("anatomy", "Which?", ("one", "two", "three", option))
+    assert restate_choice(row(question, "D"), "source", 2).problem != problem_text(question)

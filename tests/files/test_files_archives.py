@@ -262,6 +262,17 @@ def test_one_hostile_member_and_nothing_is_written(tmp_path, members, fault):
     assert fault in refusal_of_all(archive(tmp_path / "a.zip", members), limit=len(TEXT))
 
 
+def test_a_name_that_ends_before_it_begins(tmp_path):
+    """zipfile cuts names off at a NUL, and stumbles over what is left."""
+    path = archive(tmp_path / "a.zip", {"q": b"x"})
+    path.write_bytes(path.read_bytes().replace(b"q", b"\0"))
+    with pytest.raises(WrongContent, match="it has no name"):
+        extract_all(path, tmp_path / "all", limit=10**6)
+    with pytest.raises(WrongContent, match="it has no name"):
+        list(read_members(path, lambda name: True, limit=10**6))
+    assert not (tmp_path / "all").exists()
+
+
 def test_links_are_not_unpacked(tmp_path):
     info = zipfile.ZipInfo("link")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import shutil
 
@@ -203,11 +204,65 @@ def test_foreign_record_is_no_obstacle(web, target, fetch):
     changes = [
         {"url": "x"}, {"validator": ["y"]}, {"total": 9}, {"total": "10"}, {"missing": [[5, 3]]},
         {"missing": [[0, 11]]}, {"missing": [[-1, 4]]}, {"missing": [3]},
-        {"missing": [[0, 5], [4, 6]]},
+        {"missing": [[0, 5], [4, 6]]}, {"missing": [[0, math.inf]]},
+        {"validator": "one\r\nX: y", "missing": [[5, 10]]},
     ]  # fmt: skip
     records = [json.dumps({**good, **change}) for change in changes]
-    for record in ('{"url": 3}', "[]", "null", "\x00", *records):
+    for record in ('{"url": 3}', "[]", "null", "\x00", "[" * 100_000, *records):
         target.with_name("weights.bin.part.json").write_text(record)
         fetch()
         assert target.read_bytes() == BODY
         target.unlink()
+
+
+def test_a_range_that_was_not_asked_for(web, target, fetch):
+    page(web, ranges="unasked")
+    with pytest.raises(Unavailable, match="206 where the whole file was asked for"):
+        fetch()
+    assert names(target.parent) == []
+
+
+def test_no_content_is_no_file(web, target, fetch):
+    page(web, statuses=[204])
+    with pytest.raises(Unavailable, match="204"):
+        fetch()
+    assert names(target.parent) == []
+
+
+def test_what_is_encoded_is_taken_where_a_digest_judges_it(web, target, fetch):
+    page(web, encoding="gzip")
+    with pytest.raises(Unavailable, match=r"encoded \('gzip'\), though asked not to"):
+        fetch()
+    assert names(target.parent) == []
+    fetch(sha256=BODY_DIGEST)
+    assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("known", [{}, {"sha256": BODY_DIGEST}])
+def test_ranges_shorter_than_asked_for_are_not_the_end(web, target, fetch, known):
+    """The first answer does not tell the size, and falls silent; the second tells it."""
+    page(web, stalls=[100_000], length=False, most=1_000_000)
+    fetch(**known, timeout=0.3)
+    assert target.read_bytes() == BODY
+    assert len(web.requests) == 4
+
+
+def test_bytes_of_no_version_are_not_put_together(web, target, fetch):
+    """Nothing would notice that the file was changed between two answers."""
+    page(web, drops=[100_000], etag=None)
+    fetch()
+    assert target.read_bytes() == BODY
+    assert [wanted for _, wanted, _ in web.requests] == [None, None]
+
+
+def test_half_a_file_of_unknown_size_does_not_stay(web, target, fetch, monkeypatch):
+    """The next run could not go on from it, and it may be what fills the disk."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    page(web, length=False)
+    monkeypatch.setattr("os.pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        fetch()
+    assert names(target.parent) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,3 +96,31 @@ def test_the_lock_tells_nothing_of_this_machine(unknown, web, lock, seen, tmp_pa
     assert web.headers[-1]["Authorization"].startswith("Basic ")
     assert read_pins(lock)["toy"].source == f"{web.url}/model.gguf"
     assert "secret" not in lock.read_text() + (output / "fetched.json").read_text()
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_an_empty_file_is_never_the_first_seen(unknown, output, tmp_path, lock, here):
+    folder = output if here else tmp_path / "mirror"
+    folder.mkdir()
+    (folder / "model.gguf").touch()
+    with pytest.raises(UserError, match="is empty"):
+        fetch_artifacts([unknown], output, None if here else str(folder), lock=lock)
+    assert not lock.exists() and "fetched.json" not in names(output)
+    assert (output / "model.gguf").exists() == here
+
+
+def test_the_configs_choose_the_name(unknown, output, lock, seen):
+    """artifacts.lock of before a file was renamed, or of somebody else."""
+    write_pin(lock, "toy", replace(read_pins(lock)["toy"], file="fetched.json"))
+    assert fetch_artifacts([unknown], output, lock=lock)[0].file == "model.gguf"
+
+
+@pytest.mark.parametrize("source", [5, None, {"a": 1}])
+def test_a_record_of_another_form_is_no_obstacle(unknown, output, lock, seen, source):
+    record = output / "fetched.json"
+    content = json.loads(record.read_text())
+    content["artifacts"][0]["source"] = source
+    record.write_text(json.dumps(content))
+    lock.unlink()
+    fetch_artifacts([unknown], output, lock=lock)
+    assert read_pins(lock)["toy"].sha256 == DIGEST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import pytest
@@ -67,3 +68,10 @@ def test_anything_else_is_refused_in_one_line(tmp_path_factory, content):
         assert read_pins(path) == {}
     except UserError as fault:
         assert "version control" in str(fault)
+
+
+def test_fetches_at_once_lose_no_pin(tmp_path):
+    path = tmp_path / "artifacts.lock"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: write_pin(path, f"a{n}", PIN), range(40)))
+    assert len(read_pins(path)) == 40

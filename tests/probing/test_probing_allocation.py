@@ -160,3 +160,8 @@ def test_llama3_s_shape_alone():
 
 def test_cost_is_that_of_a_unit_of_rank():
     assert Matrix("x", "w1", 0, (14336, 4096)).cost == 18432
+
+
+def test_a_budget_beyond_all_ranks_takes_no_memory():
+    gains = [np.array([4.0, 1.0]), np.array([3.0])]
+    assert allocate_exactly(gains, [5, 7], 10**18) == [2, 1]

@@ -85,6 +85,7 @@ def test_another_checkpoint_begins_anew(source, folder, model):
         lambda line: json.dumps({**json.loads(line), "values": [1.0] * 99}),
         lambda line: json.dumps({**json.loads(line), "values": [float("nan")]}),
         lambda line: json.dumps({**json.loads(line), "values": [0.0, 0.0]}),
+        lambda line: json.dumps({**json.loads(line), "values": [10**400, 1]}),
         lambda line: json.dumps({**json.loads(line), "values": "many"}),
         lambda line: "[1]",
         lambda line: "{",

@@ -77,3 +77,17 @@ def test_no_budget_leaves_no_summary(model, undrawn, budget):
 
 def test_ranks_from_the_shape_alone(model):
     assert "| `.*wq|.*wv` | 2 | 448 |" in ranks_of_shape(model.config, 500)
+
+
+@pytest.mark.parametrize("budget", [-5, 0])
+def test_no_budget_buys_no_ranks(model, budget):
+    with pytest.raises(UserError, match=f"{budget} is no budget"):
+        ranks_of_shape(model.config, budget)
+
+
+def test_ranks_of_another_probe_do_not_stay(model, undrawn):
+    folder = model.folder / "probe"
+    probe_weights(model.config, model.base, None, folder, 900)
+    assert (folder / "ranks.json").is_file()
+    probe_adapter(model.config, model.adapters, folder, None)
+    assert (folder / "probe.json").is_file() and not (folder / "ranks.json").exists()

@@ -81,3 +81,13 @@ def test_a_wider_judge_never_takes_back_a_letter(answer, reference):
 def test_the_contest_s_own_solution(said, reference):
     right = judge_choice(row(solution_text(said), reference)).right
     assert set(right.values()) == {said == reference}
+
+
+@pytest.mark.parametrize(
+    "answer, found", [("it is 14", "B"), ("4个", "A"), ("2.5", None), ("", None)]
+)
+def test_an_option_within_another_word_is_not_said(answer, found):
+    prompt = render_prompt(
+        "internlm", problem_text(Question("algebra", "?", ("4", "14", "s", "15")))
+    )
+    assert judge_choice(row(answer, prompt=prompt)).found == found

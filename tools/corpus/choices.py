@@ -29,6 +29,13 @@ _PROBLEM = re.compile(
 )
 
 
+# "Both A and B", "all of the above", "以上都对": true in one order of the options only.
+_REFERS = re.compile(
+    r"(?<![A-Za-z])[A-D]\s*(and|or|nor|[,&/和与及或、])?\s*[A-D](?![A-Za-z])"
+    r"|(?i:\b(above|below|preceding|options?)\b)|以上|以下|上述|前述|选项"
+)
+
+
 class Question(NamedTuple):
     """A question of a subject ("high school physics") and its four options, A to D."""
 
@@ -94,13 +101,14 @@ def restate_choice(row: Row, style: str, copy: int) -> Row:
     copy    from 1. The order of the options of a later one follows from id and copy alone; the
             letter goes with its option.
 
-    A later copy whose options could not be told apart any more keeps their order.
+    A later copy keeps the order where an option speaks of others ("both A and B", "all of the
+    above"), and where the options could not be told apart any more.
     """
     question = parse_question(row.problem)
     if question is None:
         return row
     texts, letter = list(question.options), row.answer
-    if copy > 1:
+    if copy > 1 and not any(map(_REFERS.search, texts)):
         places = _order(row.id, copy)
         shuffled = question._replace(options=tuple(texts[place] for place in places))
         if parse_question(problem_text(shuffled)) == shuffled:

@@ -95,7 +95,8 @@ def read_members(
         # Reading beyond a damaged header; other OSErrors are the disk's.
         if isinstance(error, OSError) and error.errno not in (errno.EINVAL, None):
             raise
-        raise WrongContent(f"damaged archive ({error})", archive, _REMEDY) from error
+        reason = f"{error}".split(":\n")[0]  # tarfile lists all that it tried, a line each
+        raise WrongContent(f"damaged archive ({reason})", archive, _REMEDY) from error
 
 
 def _zipped(
@@ -193,10 +194,13 @@ def _refuse_many(infos: list, files: list, archive: Union[str, Path], limit: int
 def _refuse(info: zipfile.ZipInfo, where: str, limit: int, folders: bool = False) -> None:
     name = info.filename
     mode = info.external_attr >> 16
-    right = (0, stat.S_IFDIR) if folders and info.is_dir() else (0, stat.S_IFREG)
-    if name.startswith("/") or "\\" in name or ":" in name or ".." in PurePosixPath(name).parts:
+    is_folder = name.endswith("/")  # ZipInfo.is_dir stumbles over an empty name
+    right = (0, stat.S_IFDIR) if folders and is_folder else (0, stat.S_IFREG)
+    if name in ("", "."):
+        fault = "it has no name"
+    elif name.startswith("/") or "\\" in name or ":" in name or ".." in PurePosixPath(name).parts:
         fault = "its name leads out of the archive"
-    elif (info.is_dir() and not folders) or stat.S_IFMT(mode) not in right:
+    elif (is_folder and not folders) or stat.S_IFMT(mode) not in right:
         fault = "it is a link or a folder, not a file"
     elif info.flag_bits & 1:
         fault = "it is encrypted"

@@ -16,9 +16,9 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 from tools.files.artifact import Artifact, Fetched
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
-from tools.files.hashing import WrongContent, check_content, content_of
+from tools.files.hashing import Content, WrongContent, check_content, content_of
 from tools.files.lock import run_lock
-from tools.files.pins import LOCK, Pin, read_pins, write_pin
+from tools.files.pins import LOCK, REMEDY, Pin, read_pins, write_pin
 from tools.files.progress import progress
 from tools.files.sources import (
     ARCHIVES,
@@ -112,7 +112,11 @@ def _pinned(item: Artifact, pin: Optional[Pin]) -> Artifact:
     """The artefact with what was seen of it before, unless its sha256 is published."""
     if item.sha256 is not None or pin is None:
         return item
-    return replace(item, file=pin.file, bytes=pin.bytes, sha256=pin.sha256)
+    # The name is the configs' to choose, unless the archive does.
+    file = pin.file if item.keeps_name else item.file
+    if item.keeps_name and not file.endswith(item.file[1:]):
+        raise UserError(f"{item.id} is named {file!r} there, not {item.file}", LOCK, REMEDY)
+    return replace(item, file=file, bytes=pin.bytes, sha256=pin.sha256)
 
 
 def _remedy(item: Artifact, pin: Optional[Pin]) -> str:
@@ -152,13 +156,14 @@ def _look(
     ways = "remove it and run the same command again, or fetch it again with --replace"
     try:
         check_content(content, item.bytes, item.sha256, path, f"{ways}; {remedy}".rstrip("; "))
+        _refuse_empty(content, path, ways)
     except WrongContent:
         if overwrite:
             return None
         raise
     line = earlier.get(path.name)
     same = line is not None and line["sha256"] == content.sha256
-    return Landed(path.name, content, line["source"] if same and line else _IN_PLACE)
+    return Landed(path.name, content, str(line["source"]) if same and line else _IN_PLACE)
 
 
 def _fetch(item: Artifact, mirrors: Sequence[str], output: Path, http: Http, remedy: str) -> Landed:
@@ -166,7 +171,13 @@ def _fetch(item: Artifact, mirrors: Sequence[str], output: Path, http: Http, rem
     sources, faults, wrong = sources_of(item, mirrors), [], False
     for number, source in enumerate(sources, 1):
         try:
-            return bring(item, source, output, http)
+            found = bring(item, source, output, http)
+            try:
+                _refuse_empty(found.content, source)
+            except WrongContent:
+                (output / found.file).unlink()
+                raise
+            return found
         except (Unavailable, WrongContent) as fault:
             faults.append(f"{fault.where}: {fault.what}")
             if isinstance(fault, WrongContent):
@@ -182,13 +193,19 @@ def _fetch(item: Artifact, mirrors: Sequence[str], output: Path, http: Http, rem
     )
 
 
+def _refuse_empty(content: Content, where: object, remedy: str = "") -> None:
+    """No artefact is empty, yet where no size is published nothing else would notice."""
+    if not content.bytes:
+        raise WrongContent("is empty", str(where), remedy)
+
+
 def _read_record(output: Path) -> Dict[str, Any]:
     """The lines of an earlier fetched.json by file; none if there is none to be used."""
     for name in (RECORD, _EARLIER):
         try:
             lines = json.loads((output / name).read_text(encoding="utf-8"))["artifacts"]
             return {str(line["file"]): asdict(Fetched(**line)) for line in lines}
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
     return {}
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Tuple, Union
 
-from tools.files.web import without_password
+from tools.files.web import is_header_text, without_password
 
 
 class Stopped(Exception):
@@ -75,7 +75,9 @@ class Partial:
             same = record["url"] == self.url and isinstance(total, int) and total == size
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return False
-        known = isinstance(validator, str)
+        except (OverflowError, RecursionError):  # an infinite place, a thousand brackets
+            return False
+        known = isinstance(validator, str) and is_header_text(validator)
         edges = [edge for span in missing for edge in span]
         ordered = edges == sorted(edges) and all(0 <= edge <= size for edge in edges)
         if not same or not ordered or not (known or (validator is None and anyhow)):
@@ -190,6 +192,14 @@ class Partial:
             if not goes_on:
                 self._remove(span)
         return goes_on
+
+    def learn_total(self, span: Span, total: int) -> None:
+        """The size of the whole file, which was not known when it was begun with `span` alone."""
+        with self._lock:
+            if self._handle is None or not self._holds(span):
+                raise Stopped
+            os.truncate(self.path, total)
+            self.total = span.end = total
 
     def finish(self, span: Span) -> None:
         """A span of unknown end has ended where it stands: that is the file's size."""

@@ -5,7 +5,9 @@ A team commits it, so that its graders, and its other machines, get the same byt
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from tools.files.errors import UserError
 
 LOCK = "artifacts.lock"
 _ABOUT = "first seen of files whose sha256 is not published; commit it, see material/README.md"
-_REMEDY = "take it from version control again, or remove it: then the next fetch counts as first"
+REMEDY = "take it from version control again, or remove it: then the next fetch counts as first"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def read_pins(path: Path) -> Dict[str, Pin]:
     except FileNotFoundError:
         return {}
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"not as `make fetch` writes it ({error})", path, _REMEDY) from None
+        raise UserError(f"not as `make fetch` writes it ({error})", path, REMEDY) from None
 
 
 def _pin(line: Dict[str, Any]) -> Pin:
@@ -54,7 +56,16 @@ def _pin(line: Dict[str, Any]) -> Pin:
 
 
 def write_pin(path: Path, name: str, pin: Pin) -> None:
-    """Add or replace the pin of one artefact; sorted, so that changes show as few lines."""
-    pins = {**read_pins(path), name: pin}
-    lines = {known: asdict(pins[known]) for known in sorted(pins)}
-    write_json(path, {"about": _ABOUT, "artifacts": lines})
+    """Add or replace the pin of one artefact; sorted, so that changes show as few lines.
+
+    Fetches into several folders share the file: none loses what another has just added.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)  # locked itself, so that no file is left for it
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        pins = {**read_pins(path), name: pin}
+        lines = {known: asdict(pins[known]) for known in sorted(pins)}
+        write_json(path, {"about": _ABOUT, "artifacts": lines})
+    finally:
+        os.close(folder)

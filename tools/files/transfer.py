@@ -111,7 +111,8 @@ class Transfer:
         finally:
             self._stop.set()
             ended.set()
-            if self._partial.arrived or self._partial.whole:
+            # Of a file of unknown size nothing can be gone on from.
+            if self._partial.total is not None and (self._partial.arrived or self._partial.whole):
                 self._partial.save(wait=True)
                 self._partial.close()
             else:
@@ -130,10 +131,17 @@ class Transfer:
     def _is_alone(self) -> bool:
         return self._leads() and not any(helper.is_alive() for helper in self._helpers)
 
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether bytes of several answers may be put together.
+
+        Of a version without a name only if a digest will judge the whole.
+        """
+        return bool(self._partial.validator) or self._judged
+
     def _call_helpers(self) -> None:
         partial, http = self._partial, self._http
-        # Bytes of a version without a name can be mixed only if a digest will judge the whole.
-        if self._helpers or not self._ranges or not (partial.validator or self._judged):
+        if self._helpers or not self._ranges or not self._may_go_on:
             return
         missing = 0 if partial.total is None else partial.total - partial.arrived
         for _ in range(min(http.parts, missing // http.least) - 1):
@@ -204,7 +212,7 @@ class Transfer:
     def _fetch(self, span: Span, stop: threading.Event) -> None:
         """One request for what is missing of a span; Interrupted if it ends too early."""
         end, headers = span.end, {}
-        if span.position or end != self._partial.total:
+        if (span.position or end != self._partial.total) and self._may_go_on:
             last = "" if end is None else end - 1
             headers["Range"] = f"bytes={span.position}-{last}"
             if self._partial.validator:
@@ -219,8 +227,11 @@ class Transfer:
             if stop.is_set():
                 return
             self._refuse_page(response)
-            if response.status == 206:
+            if response.status == 206 and "Range" in headers:
                 promised = self._go_on(response, span)
+            elif response.status != 200:
+                what = f"HTTP status {response.status} where the whole file was asked for"
+                raise Unavailable(what, self._partial.url)
             else:
                 promised = self._begin(response, span, "Range" in headers)
             self._bar.total = self._partial.total
@@ -232,6 +243,10 @@ class Transfer:
         if is_page and not self._partial.path.name.endswith(".html.part"):
             # Portals and expired links answer any address with a page and status 200.
             what = "the server answers with a web page, not with the file"
+            raise Unavailable(what, self._partial.url)
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding != "identity" and not self._judged:
+            what = f"the server sends it encoded ({encoding[:20]!r}), though asked not to"
             raise Unavailable(what, self._partial.url)
 
     def _go_on(self, response: Any, span: Span) -> int:
@@ -248,6 +263,8 @@ class Transfer:
             self._ranges = False
             self._partial.discard()
             raise Interrupted("the server sent another range than was asked for")
+        if self._partial.total is None and total is not None:
+            self._partial.learn_total(span, total)
         return end
 
     def _begin(self, response: Any, span: Span, ranged: bool) -> Optional[int]:

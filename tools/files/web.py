@@ -117,8 +117,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         origin, location = without_password(req.full_url), headers.get("Location")
         if not location:
             raise Unavailable(f"HTTP status {code} without a Location", origin)
-        target = quote(urljoin(req.full_url, location), safe=string.punctuation)
-        schemes = (urlsplit(req.full_url).scheme, urlsplit(target).scheme)
+        try:
+            target = quote(urljoin(req.full_url, location), safe=string.punctuation)
+            schemes = (urlsplit(req.full_url).scheme, urlsplit(target).scheme)
+        except ValueError as error:
+            raise Unavailable(f"redirects to what is no address ({error})", origin) from error
         shown = without_password(target)
         if schemes[1] not in ("http", "https"):
             raise Unavailable(f"redirects to {shown}, which is not http(s)", origin)
@@ -145,8 +148,14 @@ def content_length(url: str, timeout: float = 10.0) -> Optional[int]:
 
 def strong_validator(headers: Any) -> Optional[str]:
     """What If-Range may carry (RFC 9110): a strong ETag, else the date of the last change."""
-    tag = headers.get("ETag")
-    return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
+    tag, date = headers.get("ETag"), headers.get("Last-Modified")
+    strong = tag if tag and not tag.startswith("W/") else date
+    return strong if strong and is_header_text(strong) else None
+
+
+def is_header_text(text: str) -> bool:
+    """Whether a text can be sent in a header as it is: one line of printable ASCII."""
+    return text.isascii() and text.isprintable()
 
 
 def content_range(text: str) -> Tuple[int, int, Optional[int]]:

@@ -71,7 +71,8 @@ def allocate_exactly(gains: Sequence[np.ndarray], costs: Sequence[int], budget: 
     budget in units of the costs' greatest common divisor.
     """
     step = math.gcd(*costs)
-    room = budget // step
+    # Of no use is more than all ranks cost: a slip of some zeros asks for no terabytes.
+    room = min(budget, sum(cost * len(own) for own, cost in zip(gains, costs))) // step
     kept = np.zeros(room + 1)
     choices = []
     for own, cost in zip(gains, costs):

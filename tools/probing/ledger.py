@@ -85,5 +85,5 @@ def _entry(line: bytes, known: Dict[str, Matrix], where: str) -> Tuple[str, np.n
         if not (size and falling and 0 < values[0] < math.inf):
             raise ValueError
         return matrix.name, np.array(values, np.float64)
-    except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError) as error:
         raise UserError("not a line of this probe", where, "remove the file") from error

@@ -54,13 +54,14 @@ def probe_adapter(config: Path, adapter: Path, output: Path, budget: Optional[in
 
 def ranks_of_shape(config: Path, budget: int) -> str:
     """The ranks that a budget buys for the usual sets of modules, from the config alone."""
+    _require_budget(budget)
     shape, _ = _read(config)
     return table_of_shape(shape, budget, config)
 
 
 def _probe(source: Source, output: Path, budget: Optional[int], scaling: float) -> str:
-    if budget is not None and budget < 1:
-        raise UserError(f"{budget} is no budget", "--parameters", "name a number from 1 on")
+    if budget is not None:
+        _require_budget(budget)
     output.mkdir(parents=True, exist_ok=True)
     spectra = spectra_of(source, output)
     plan: Optional[Dict[str, Any]] = rank_plan(spectra, budget, scaling) if budget else None
@@ -68,8 +69,15 @@ def _probe(source: Source, output: Path, budget: Optional[int], scaling: float) 
     draw_probe(source, spectra, summary, output / "probe.png")
     if plan:
         write_json(output / "ranks.json", plan)
+    else:
+        (output / "ranks.json").unlink(missing_ok=True)  # of another probe
     write_json(output / "probe.json", summary)
     return table(summary) + (f"\n\n{describe(plan)}" if plan else "")
+
+
+def _require_budget(budget: int) -> None:
+    if budget < 1:
+        raise UserError(f"{budget} is no budget", "--parameters", "name a number from 1 on")
 
 
 def _read(config: Path) -> tuple[LlamaShape, Optional[LoraConfig]]:

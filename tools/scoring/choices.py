@@ -54,6 +54,12 @@ def _quoted(answer: str, prompt: str) -> Optional[str]:
     question = parse_question(problem_in(prompt))
     if question is None:
         return None
-    texts = [text.strip().casefold() for text in question.options]
-    held = [letter for letter, text in zip(LETTERS, texts) if text and text in answer.casefold()]
+    texts = [re.escape(text.strip().casefold()) for text in question.options]
+    said = answer.casefold()
+    held = [
+        letter
+        for letter, text in zip(LETTERS, texts)
+        # Not within a longer word or number: 14 is not 4.
+        if text and re.search(rf"(?<![a-z0-9]){text}(?![a-z0-9])", said)
+    ]
     return held[0] if len(held) == 1 else None
