@@ -16,6 +16,9 @@ HBM     ?=
 RESUME  ?= auto
 # A MindRecord file made elsewhere, to train on instead of the corpus; its .db lies beside it.
 RECORDS ?=
+ifneq ($(words $(RECORDS)),$(if $(RECORDS),1,0))
+  $(error RECORDS: '$(RECORDS)' has white space, which make parts names at; move the file)
+endif
 # Of several hosts, the same command on each: how many, which one this is, where the first listens.
 NODES       ?=
 NODE_RANK   ?=

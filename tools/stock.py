@@ -55,7 +55,7 @@ _PAD = click.option("--pad-id", type=click.IntRange(0), help="Padding id.")
     help="Frame around each problem; the organisers' is stanford.",
 )
 def conversations(source: Path, output: Path, prompt: str) -> None:
-    """train.json as train-data-conversation.json, byte for byte the organisers'."""
+    """train.json as train-data-conversation.json: with stanford, byte for byte the organisers'."""
     from tools.records.conversations import write_conversations
 
     count = write_conversations(source, output, prompt)

@@ -169,3 +169,15 @@ def test_names_that_are_none(pair, web, output, members, fault):
     with pytest.raises(UserError, match=fault):
         fetch_artifacts(pair, output)
     assert names(output) == [".lock"]
+
+
+def test_a_home_folder_is_known_wherever_it_stands(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "b").mkdir()
+    assert read_mirrors("http://h/x,~/b") == ["http://h/x", str(tmp_path / "b")]
+
+
+@pytest.mark.parametrize("bad", ["http://", "https:///path", "http://["])
+def test_an_address_without_a_host_is_no_mirror(bad: str) -> None:
+    with pytest.raises(UserError, match="neither a folder nor an http"):
+        read_mirrors(bad)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple
+from urllib.parse import urlsplit
 
 from tools.files.archives import extract_all, extract_member, member_name
 from tools.files.artifact import Artifact
@@ -60,14 +61,23 @@ def read_mirrors(text: Optional[str]) -> List[str]:
     for part in (text or "").split(","):
         part = part.strip()
         mirrors += [part] if Path(part).is_dir() and part else part.split()
+    # The shell knows ~ at the beginning of MIRROR alone.
+    mirrors = [m if is_url(m) else str(Path(m).expanduser()) for m in mirrors]
     for mirror in mirrors:
-        if not is_url(mirror) and not Path(mirror).is_dir():
+        if not (_has_host(mirror) if is_url(mirror) else Path(mirror).is_dir()):
             raise UserError(
                 "MIRROR is neither a folder nor an http(s) URL",
                 without_password(mirror),
                 "check it; several are separated by commas",
             )
     return mirrors
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:  # half a bracket of an IPv6 address
+        return False
 
 
 def sources_of(item: Artifact, mirrors: Sequence[str]) -> List[Source]:
