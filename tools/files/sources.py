@@ -62,7 +62,7 @@ def read_mirrors(text: Optional[str]) -> List[str]:
         part = part.strip()
         mirrors += [part] if Path(part).is_dir() and part else part.split()
     # The shell knows ~ at the beginning of MIRROR alone.
-    mirrors = [m if is_url(m) else str(Path(m).expanduser()) for m in mirrors]
+    mirrors = [str(Path(m).expanduser()) if m.startswith("~") else m for m in mirrors]
     for mirror in mirrors:
         if not (_has_host(mirror) if is_url(mirror) else Path(mirror).is_dir()):
             raise UserError(
