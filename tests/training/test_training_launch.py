@@ -18,6 +18,7 @@ from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters
 from tools.llama.shape import LlamaShape
 from tools.settings.native import PACKED_ARCH, read_finetune
+from tools.settings.stacks import CONTEST, PYPI
 from tools.training import launch
 from tools.training.launch import finetune
 from tools.training.losses import HEADER
@@ -329,6 +330,35 @@ def test_what_does_not_fit_is_told_before_anything_starts(run, workers, name):
         train(run)
     assert caught.value.exit_code == 2 and workers == []
     assert {path.name for path in run.iterdir()} == before
+
+
+def test_a_bias_that_the_contests_release_has_not(run, workers, monkeypatch):
+    """It would pass over the key and train another model, without a word."""
+
+    def with_biases(tree):
+        tree["model_config"].update(qkv_has_bias=True, attn_proj_has_bias=True)
+
+    alter(run / "model.json", with_biases)
+    monkeypatch.setattr(launch, "release_on_path", lambda: CONTEST)
+    with pytest.raises(UserError, match="no bias in wo"):
+        train(run)
+    assert not workers and not (run / "finetune.work").exists()
+
+
+@pytest.mark.parametrize("release", [CONTEST, PYPI])
+def test_workers_are_told_in_the_words_of_their_release(run, workers, monkeypatch, release):
+    """Nobody saves whole models: that callback is left out; ObsMonitor is the contest's alone."""
+
+    def more(tree):
+        names = ("ObsMonitor", "CheckpointMointor", "CheckpointMonitor")
+        tree["callbacks"] += [{"type": name} for name in names]
+
+    alter(run / "finetune.yaml", more)
+    monkeypatch.setattr(launch, "release_on_path", lambda: release)
+    train(run)
+    text = (run / "finetune" / "finetune-as-run.yaml").read_text("utf-8")
+    told = [callback["type"] for callback in yaml.safe_load(text)["callbacks"]]
+    assert told == ["MFLossMonitor", *(["ObsMonitor"] if release == CONTEST else [])]
 
 
 def test_the_config_as_run(run, monkeypatch):

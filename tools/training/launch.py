@@ -19,7 +19,7 @@ from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.shape import LlamaShape
 from tools.settings.native import read_finetune
 from tools.settings.resolve import read_resolved
-from tools.settings.stacks import for_stack
+from tools.settings.stacks import CONTEST, for_stack
 from tools.training import graphs, resume, workers
 from tools.training.inputs import check_inputs, count_parameters, even_steps, labels_per_row
 from tools.training.losses import draw_losses, read_losses
@@ -61,6 +61,13 @@ def finetune(
     shape = LlamaShape.from_model_config(settings["model_config"], str(config))
     lora = LoraConfig.from_pet_config(settings["pet_config"] or {}, str(config))
     native = read_finetune(config)
+    if shape.attn_proj_has_bias and release_on_path() == CONTEST:
+        # It passes over the key and trains without them: no error, another model.
+        raise UserError(
+            "the LLaMA of the contest's MindFormers has no bias in wo, and this model has one",
+            config,
+            "train it with PyPI's, or by research/internlm of the contest's",
+        )
     count = native["parallel_config"]["data_parallel"]
     hosts.check(count)
     steps = check_inputs(native, config, base, records, shape, checkpoints)
