@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -332,15 +333,35 @@ def test_what_does_not_fit_is_told_before_anything_starts(run, workers, name):
     assert {path.name for path in run.iterdir()} == before
 
 
-def test_a_bias_that_the_contests_release_has_not(run, workers, monkeypatch):
-    """It would pass over the key and train another model, without a word."""
+def with_biases(run):
+    """The run's model with biases on its attention, as InternLM."""
+    biases = {"qkv_has_bias": True, "attn_proj_has_bias": True}
+    shape = replace(SHAPE, **biases)
+    alter(run / "model.json", lambda tree: tree["model_config"].update(biases))
+    alter(run / "finetune.yaml", lambda tree: tree["model"]["model_config"].update(biases))
+    tensors = [(name, np.ones(dims), "Float32") for name, dims in shape.parameters().items()]
+    write_checkpoint(run / "base.ckpt", tensors)
 
-    def with_biases(tree):
-        tree["model_config"].update(qkv_has_bias=True, attn_proj_has_bias=True)
 
-    alter(run / "model.json", with_biases)
+def test_biases_are_internlm_in_the_contests_release(run, workers, monkeypatch, tmp_path):
+    with_biases(run)
     monkeypatch.setattr(launch, "release_on_path", lambda: CONTEST)
-    with pytest.raises(UserError, match="no bias in wo"):
+    monkeypatch.setattr(launch, "internlm_source", lambda: tmp_path)
+    train(run)
+    text = (run / "finetune" / "finetune-as-run.yaml").read_text("utf-8")
+    model = yaml.safe_load(text)["model"]
+    assert model["arch"]["type"] == "InternLMForCausalLM"
+    assert model["model_config"]["type"] == "InternLMConfig"
+    assert model["model_config"]["has_bias"] is True
+    assert "attn_proj_has_bias" not in model["model_config"]
+
+
+def test_biases_without_internlm_are_refused(run, workers, monkeypatch):
+    """LlamaConfig of that release would pass over the key: another model, without a word."""
+    with_biases(run)
+    monkeypatch.setattr(launch, "release_on_path", lambda: CONTEST)
+    monkeypatch.setattr(launch, "internlm_source", lambda: None)
+    with pytest.raises(UserError, match="has biases in InternLM alone, and that is not there"):
         train(run)
     assert not workers and not (run / "finetune.work").exists()
 

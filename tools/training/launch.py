@@ -13,7 +13,7 @@ import yaml
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import CheckFailed, UserError
-from tools.llama.bridge import release_on_path
+from tools.llama.bridge import internlm_source, release_on_path
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.shape import LlamaShape
@@ -61,12 +61,12 @@ def finetune(
     shape = LlamaShape.from_model_config(settings["model_config"], str(config))
     lora = LoraConfig.from_pet_config(settings["pet_config"] or {}, str(config))
     native = read_finetune(config)
-    if shape.attn_proj_has_bias and release_on_path() == CONTEST:
-        # It passes over the key and trains without them: no error, another model.
+    is_contests = release_on_path() == CONTEST
+    if shape.attn_proj_has_bias and is_contests and internlm_source() is None:
         raise UserError(
-            "the LLaMA of the contest's MindFormers has no bias in wo, and this model has one",
-            config,
-            "train it with PyPI's, or by research/internlm of the contest's",
+            "the contest's MindFormers has biases in InternLM alone, and that is not there",
+            "research/internlm",
+            "put the organisers' whole zip on the path, not mindformers/ alone",
         )
     count = native["parallel_config"]["data_parallel"]
     hosts.check(count)
