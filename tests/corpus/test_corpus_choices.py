@@ -201,3 +201,18 @@ def test_options_that_speak_of_others_keep_their_order(option):
 def test_a_letter_alone_speaks_of_no_other(option):
     question = Question("anatomy", "Which?", ("one", "two", "three", option))
     assert restate_choice(row(question, "D"), "source", 2).problem != problem_text(question)
+
+
+@pytest.mark.parametrize(
+    ("text", "keeps"),
+    [
+        ("Which is larger, A or B?", True),
+        ("Compare A and C.", True),
+        ("以下哪一项正确？", False),
+        ("Which of the statements above is true of a vitamin?", False),
+    ],
+)
+def test_a_question_that_names_its_options_keeps_their_order(text, keeps):
+    stated = row(Question("anatomy", text, ("one", "two", "three", "four")), "D")
+    copies = [restate_choice(stated, "source", n) for n in range(2, 25)]
+    assert all(copy == stated for copy in copies) == keeps

@@ -29,10 +29,12 @@ _PROBLEM = re.compile(
 )
 
 
-# "Both A and B", "all of the above", "以上都对": true in one order of the options only.
+# "Both A and B", "all of the above", "以上都对": true in one order of the options only. A question
+# may say "above" or 以下 of itself; of letters it speaks as its options do.
+_LETTERS = r"(?<![A-Za-z])[A-D]\s*(and|or|nor|[,&/和与及或、])?\s*[A-D](?![A-Za-z])"
+_NAMES_LETTERS = re.compile(_LETTERS)
 _REFERS = re.compile(
-    r"(?<![A-Za-z])[A-D]\s*(and|or|nor|[,&/和与及或、])?\s*[A-D](?![A-Za-z])"
-    r"|(?i:\b(above|below|preceding|options?)\b)|以上|以下|上述|前述|选项"
+    _LETTERS + r"|(?i:\b(above|below|preceding|options?)\b)|以上|以下|上述|前述|选项"
 )
 
 
@@ -108,7 +110,8 @@ def restate_choice(row: Row, style: str, copy: int) -> Row:
     if question is None:
         return row
     texts, letter = list(question.options), row.answer
-    if copy > 1 and not any(map(_REFERS.search, texts)):
+    fixed = _NAMES_LETTERS.search(question.question) or any(map(_REFERS.search, texts))
+    if copy > 1 and not fixed:
         places = _order(row.id, copy)
         shuffled = question._replace(options=tuple(texts[place] for place in places))
         if parse_question(problem_text(shuffled)) == shuffled:
