@@ -14,7 +14,7 @@ import mindspore as ms
 from mindformers.models.llama import LlamaConfig, LlamaForCausalLM
 from mindformers.pet import get_pet_model
 from mindspore import nn
-from tools.training.cpu import CpuLlamaForCausalLM, CpuPackedLlamaForCausalLM
+from tools.training.cpu.model import CpuLlamaForCausalLM, CpuPackedLlamaForCausalLM
 from tools.training.cpu.model import compile_layers_once
 from tools.training.packing import PackedLlamaForCausalLM
 
