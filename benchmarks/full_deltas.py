@@ -41,8 +41,7 @@ def build(config: Path, records: Path, base: Path) -> Any:
     import mindspore as ms
     from mindformers.models.llama import LlamaConfig
 
-    from tools.training.cpu import CpuPackedLlamaForCausalLM
-    from tools.training.cpu.model import compile_layers_once
+    from tools.training.cpu.model import CpuPackedLlamaForCausalLM, compile_layers_once
 
     native = read_finetune(config)["model"]["model_config"]
     settings = {key: value for key, value in native.items() if key not in ("type", "pet_config")}
