@@ -14,8 +14,11 @@ import mindspore as ms
 from mindformers.models.llama import LlamaConfig, LlamaForCausalLM
 from mindformers.pet import get_pet_model
 from mindspore import nn
-from tools.training.cpu.model import CpuLlamaForCausalLM, CpuPackedLlamaForCausalLM
-from tools.training.cpu.model import compile_layers_once
+from tools.training.cpu.model import (
+    CpuLlamaForCausalLM,
+    CpuPackedLlamaForCausalLM,
+    compile_layers_once,
+)
 from tools.training.packing import PackedLlamaForCausalLM
 
 ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
