@@ -15,7 +15,10 @@ from tools.training.optimizers import register_optimizer  # noqa: E402
 
 register_optimizer("FP32StateAdamWeightDecay")
 
-from tools.llama.stack import fp32_state_adam  # noqa: E402
+from tools.llama.stack import adamw, fp32_state_adam  # noqa: E402
+
+# An optimiser to derive from, not the one under the same name that chooses among several.
+assert issubclass(adamw(), nn.Optimizer)
 
 
 class Net(nn.Cell):

@@ -59,7 +59,9 @@ __all__ = [
 
 def adamw() -> Optional[Any]:
     """AdamW with corrected bias; None in the contest's release, which has no such optimiser."""
-    return getattr(optim, "AdamW", None)
+    # The class itself: what `optim` exports under its name chooses one when it is called.
+    module = getattr(optim, "adamw", None)
+    return module and module.AdamW
 
 
 def fp32_state_adam() -> Any:
