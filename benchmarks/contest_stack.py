@@ -6,7 +6,7 @@ configs/llama3-8b/contest/finetune-4x32.yaml is cut to two narrow layers, one pr
 everything else stays as it is. Then, with both releases of MindFormers:
 
 - the same fine-tuning from the same base weights and the same LoRA matrices: losses, step by step;
-- the same with two workers, which share the rows;
+- the same with two workers, which share the rows, and with LoRA+;
 - under the contest's release, a training that is killed and goes on: losses of the steps after;
 - its adapter merged, and answers of the contest's `generate` against those of our decoder;
 - MindFormers' SQuAD evaluation, by squad.yaml cut down as well, against our score of its log.
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import click
 import numpy as np
@@ -172,12 +172,36 @@ def _finetune(case: Case, output: Path) -> List[Any]:
     ]  # fmt: skip
 
 
-def with_two_workers(case: Case, work: Path) -> Case:
-    native = yaml.safe_load(case.config.read_text("utf-8"))
+def with_two_workers(native: Dict[str, Any]) -> None:
     native["use_parallel"], native["parallel_config"]["data_parallel"] = True, 2
-    config = work / "finetune-two.yaml"
+
+
+def with_lora_plus(native: Dict[str, Any]) -> None:
+    kind = f"LoraPlus{native['optimizer']['type']}"
+    native["optimizer"].update(type=kind, lora_plus_ratio=16.0)
+
+
+def changed(case: Case, name: str, change: Callable[[Dict[str, Any]], None]) -> Case:
+    """The same training with `change` made to its config."""
+    native = yaml.safe_load(case.config.read_text("utf-8"))
+    change(native)
+    config = case.config.with_name(f"finetune-{name}.yaml")
     config.write_text(yaml.safe_dump(native, sort_keys=False), encoding="utf-8")
     return case._replace(config=config)
+
+
+def compared(stacks: Stacks, case: Case, name: str) -> Dict[str, Any]:
+    """A training under both releases, and how far their losses are apart."""
+    losses = []
+    for stack in (PYPI, CONTEST):
+        folder = stacks.work / f"{name}-{stack}"
+        train(stacks, case, stack, folder)
+        losses.append(losses_of(folder))
+    return {
+        "steps": len(losses[0]),
+        "first_and_last_loss": [[float(of[0]), float(of[-1])] for of in losses],
+        "largest_difference_between_releases": float(abs(losses[0] - losses[1]).max()),
+    }
 
 
 def train_killed(stacks: Stacks, case: Case, output: Path) -> int:
@@ -284,28 +308,18 @@ def main(run: str, output: Optional[Path]) -> None:
     work.mkdir(parents=True, exist_ok=True)
     stacks = Stacks(source.resolve(), work)
     case = prepare(stacks)
-    trained = {stack: work / f"finetune-{stack}" for stack in (PYPI, CONTEST)}
-    two = with_two_workers(case, work)
-    for stack, folder in trained.items():
-        train(stacks, case, stack, folder)
-        train(stacks, two, stack, folder.with_name(f"two-workers-{stack}"))
-    shared = [losses_of(work / f"two-workers-{stack}") for stack in trained]
-    losses = {stack: losses_of(folder) for stack, folder in trained.items()}
-    resumed_at = train_killed(stacks, case, work / "finetune-killed")
-    after = losses_of(work / "finetune-killed")
-    result = {
-        "steps": len(losses[CONTEST]),
-        "first_and_last_loss": {s: [v[0], v[-1]] for s, v in losses.items()},
-        "largest_difference_between_releases": float(abs(losses[PYPI] - losses[CONTEST]).max()),
-        "two_workers": {
-            "steps": len(shared[0]),
-            "largest_difference_between_releases": float(abs(shared[0] - shared[1]).max()),
-        },
-        "resumed_at": resumed_at,
-        "largest_difference_after_resuming": float(abs(after - losses[CONTEST]).max()),
-        "generate": answers(stacks, case, trained[CONTEST] / "adapters/5.ckpt"),
-        "evaluate": evaluation(stacks),
+    trainings = {
+        "one_worker": case,
+        "two_workers": changed(case, "two-workers", with_two_workers),
+        "lora_plus": changed(case, "lora-plus", with_lora_plus),
     }
+    result: Dict[str, Any] = {name: compared(stacks, one, name) for name, one in trainings.items()}
+    whole = work / f"one_worker-{CONTEST}"
+    result["resumed_at"] = train_killed(stacks, case, work / "killed-and-resumed")
+    difference = losses_of(work / "killed-and-resumed") - losses_of(whole)
+    result["largest_difference_after_resuming"] = float(abs(difference).max())
+    result["generate"] = answers(stacks, case, whole / "adapters/5.ckpt")
+    result["evaluate"] = evaluation(stacks)
     click.echo(json.dumps(result, indent=1))
     if output:
         write_json(output, result)

@@ -21,6 +21,7 @@ from tools.settings.measured import (
     MeasuredDecoding,
     MeasuredMemory,
     MeasuredStep,
+    MeasuredTraining,
 )
 from tools.settings.native import read_finetune
 from tools.settings.profile import CONFIGS, profile_folder
@@ -85,7 +86,7 @@ def load_of_memory(point: MeasuredMemory) -> Load:
     return _loaded(profile_load(point.profile), point, point.batch)
 
 
-def _loaded(load: Load, point: object, batch: int) -> Load:
+def _loaded(load: Load, point: MeasuredTraining, batch: int) -> Load:
     several = point.model_parallel > 1
     return replace(
         load,

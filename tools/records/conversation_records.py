@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Union
 
 from tools.corpus.stream import Block
+from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.progress import progress
 from tools.records.conversations import block_conversations
@@ -112,8 +112,7 @@ def write_conversation_records(
             "frame": "vicuna",
             "tokenizer": tokenizer_facts(tokenizer, opened),
         }
-        text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
-        summary_path.write_text(text, encoding="utf-8")
+        write_json(summary_path, summary)
     return summary
 
 

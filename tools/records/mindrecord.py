@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from tools.corpus.kinds import in_order
 from tools.corpus.stream import no_rows
+from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.hashing import read_chunks
 from tools.files.progress import Bar, progress
@@ -111,9 +111,7 @@ def write_records(
             if not tally.rows:
                 raise _nothing(rows, tally, settings)
         summary = _summary(rows, tokenizer, opened, settings, tally)
-        summary_path.write_text(
-            json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-        )
+        write_json(summary_path, summary)
     return summary
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
+from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.records.prompts import fill
 from tools.records.reading import Question, read_questions
@@ -72,8 +72,7 @@ def write_squad_records(
             "frame": "squad",
             "tokenizer": tokenizer_facts(tokenizer, opened),
         }
-        text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
-        summary_path.write_text(text, encoding="utf-8")
+        write_json(summary_path, summary)
     return summary
 
 

@@ -21,13 +21,10 @@ Recompute = Literal["none", "selective", "full"]
 Span = Tuple[PositiveFloat, PositiveFloat]
 
 
-class MeasuredStep(Settings):
-    """How long a step of a training took, or how long all of them.
+class MeasuredTraining(Settings):
+    """Which training a figure is of.
 
-    batch          rows of a step, of all cards together
-    outputs        share of the positions at which the output layer is computed
-    step_seconds   of a step without the first; or, in its place:
-    hours          of `rows` rows, `epochs` times, start included
+    outputs   share of the positions at which the output layer is computed
     """
 
     name: str = Field(min_length=1)
@@ -41,6 +38,16 @@ class MeasuredStep(Settings):
     targets: str
     recompute: Recompute
     outputs: float = Field(default=1, gt=0, le=1)
+
+
+class MeasuredStep(MeasuredTraining):
+    """How long a step of a training took, or how long all of them.
+
+    batch          rows of a step, of all cards together
+    step_seconds   of a step without the first; or, in its place:
+    hours          of `rows` rows, `epochs` times, start included
+    """
+
     step_seconds: Optional[Span] = None
     rows: Optional[PositiveInt] = None
     epochs: Optional[PositiveInt] = None
@@ -70,26 +77,14 @@ class MeasuredDecoding(Settings):
     step_seconds: PositiveFloat
 
 
-class MeasuredMemory(Settings):
+class MeasuredMemory(MeasuredTraining):
     """The memory of a training: what a card had room for, or the peak of a process on the CPU.
 
     batch      rows of a worker's step
-    outputs    as in MeasuredStep
     fits_gib   it ran on a card whose framework could use so much
     peak_gib   largest resident set of one process
     """
 
-    name: str = Field(min_length=1)
-    origin: str = Field(min_length=1)
-    profile: str
-    cards: PositiveInt
-    model_parallel: PositiveInt = 1
-    batch: PositiveInt
-    length: PositiveInt
-    rank: PositiveInt
-    targets: str
-    recompute: Recompute
-    outputs: float = Field(default=1, gt=0, le=1)
     fits_gib: Optional[PositiveFloat] = None
     peak_gib: Optional[PositiveFloat] = None
 

@@ -21,6 +21,8 @@ from tools.files.versions import version_of
 
 FOLDER = Path(__file__).resolve().parents[2] / ".cache" / "graphs"
 _SOURCES = Path(__file__).resolve().parent
+# Which of MindFormers' classes ours stand on.
+_STACK = _SOURCES.parent / "llama" / "stack.py"
 KEPT = 8
 # Where files are and how rows are read and shown: no part of the graph.
 _OUTSIDE = ("output_dir", "load_checkpoint", "train_dataset_task", "callbacks", "tensorboard")
@@ -41,7 +43,7 @@ def name_of(native: Dict[str, Any], steps: int, workers: int, host: int = 0) -> 
         "steps": steps,
         "workers": [workers, host],
         "versions": [version_of("mindspore"), version_of("mindformers"), sys.version],
-        "sources": [path.read_text("utf-8") for path in sorted(_SOURCES.rglob("*.py"))],
+        "sources": [path.read_text("utf-8") for path in (*sorted(_SOURCES.rglob("*.py")), _STACK)],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
