@@ -10,8 +10,8 @@ import click
 from tools.choices import choices
 from tools.cli import Group, Styles, config_option
 from tools.corpus.kinds import KINDS
+from tools.organisers import COMMANDS
 from tools.records.prompts import PROBLEM_FRAMES
-from tools.stock import COMMANDS
 from tools.weights import weights
 
 _IN = click.Path(exists=True, dir_okay=False, path_type=Path)
