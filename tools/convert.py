@@ -135,7 +135,7 @@ def math(
     """Arithmetic problems: one file of rows, or a corpus split by problem.
 
     A style is worked out to a number of decimals (or 6s: significant digits): source, answer,
-    direct, schoolbook or scratchpad; see docs/worked-solutions.md.
+    direct, schoolbook or columns; see docs/worked-solutions.md.
 
     Rows that fit no kind are kept apart in a file of misfits, with line and reason.
     """
