@@ -75,6 +75,6 @@ def faults_of(row: Row, styles: Styles) -> List[str]:
             faults.append(f"its answer must be {answer(problem)}, not {row.answer[:80]}")
     style = styles.get(row.kind)
     if style is not None and style.name != "source":
-        found = check_solution(row.problem, row.solution, style.rounding, answer=row.answer)
+        found = check_solution(row.problem, row.solution, style, answer=row.answer)
         faults += [f"solution, {fault}" for fault in found]
     return faults
