@@ -113,36 +113,31 @@ def _minus(negative: bool) -> str:
 
 
 def _sum(numbers: Numbers, second_changes: bool) -> Plan:
+    line = yield Line(_operands(numbers, second_changes), apart=True)
+    signs, one, other, order = _read("([+-]{2})([0-9]+),([0-9]+)([<>=])", line).groups()
+    if len(one) != len(other):
+        raise Unverified("its operands are not of one length")
+    upper, lower = (other, one) if order == "<" else (one, other)
+    carry = 0  # or borrow
+    for a, b in zip(upper[::-1], lower[::-1]):
+        if signs in ("++", "--"):
+            line = yield Line(f"{a}+{b}+{carry}={int(a) + int(b) + carry}")
+        else:
+            line = yield Line(f"{a}-{b}-{carry}={(int(a) - int(b) - carry) % 10}")
+        parts = _read(r"([0-9])([+-])([0-9])\2([0-9])=([0-9]{1,2})", line)
+        a, operator, b, c, result = parts.groups()
+        carry = int(result) // 10 if operator == "+" else int(int(a) < int(b) + int(c))
+
+
+def _operands(numbers: Numbers, second_changes: bool) -> str:
+    """Give the first line of a sum or difference."""
     places = max(map(_places, numbers))
     one, other = (str(_whole(number, places)) for number in numbers)
     length = max(len(one), len(other))
     one, other = one.rjust(length, "0"), other.rjust(length, "0")
-    sign = "-" if numbers[0] < 0 else "+"
-    second_sign = "-" if (numbers[1] < 0) != second_changes else "+"
-    line = yield Line(_comparison(sign, one, second_sign, other))
-    sign, second_sign, order = _read("([+-])[0-9]([+-])[0-9]([<>=])", line).groups()
-    operands = [sign + one, second_sign + other]
-    line = yield Line("".join(operands[::-1] if order == "<" else operands), apart=True)
-    sign, upper, second_sign, lower = _read("([+-])([0-9]+)([+-])([0-9]+)", line).groups()
-    if len(upper) != len(lower):
-        raise Unverified("its operands are not of one length")
-    carry = 0  # or borrow
-    for a, b in zip(upper[::-1], lower[::-1]):
-        if sign == second_sign:
-            line = yield Line(f"{a}+{b}+{carry}={int(a) + int(b) + carry}")
-        else:
-            line = yield Line(f"{a}-{b}-{carry}={(int(a) - int(b) - carry) % 10}")
-        a, operator, b, c, digits = _read(
-            r"([0-9])([+-])([0-9])\2([0-9])=([0-9]{1,2})", line
-        ).groups()
-        carry = int(digits) // 10 if operator == "+" else int(int(a) < int(b) + int(c))
-
-
-def _comparison(sign: str, one: str, second_sign: str, other: str) -> str:
-    """Give the first line of a sum of two numbers of one length."""
-    at = next((at for at, digit in enumerate(one) if digit != other[at]), len(one) - 1)
-    order = "=" if one == other else ">" if one > other else "<"
-    return f"{sign}{one[at]}{second_sign}{other[at]}{order}"
+    signs = "-" if numbers[0] < 0 else "+"
+    signs += "-" if (numbers[1] < 0) != second_changes else "+"
+    return f"{signs}{one},{other}{'=' if one == other else '>' if one > other else '<'}"
 
 
 # Products

@@ -39,11 +39,9 @@ def _sum(numbers: Tuple, negate_second: bool, apart: Joined) -> List[str]:
     width = max(len(str(abs(first))), len(str(abs(second))))
     upper, lower = f"{abs(first):0{width}}", f"{abs(second):0{width}}"
     relation = "<" if upper < lower else ">" if upper > lower else "="
-    at = next((i for i in range(width) if upper[i] != lower[i]), width - 1)
-    lines = [f"{signs[0]}{upper[at]}{signs[1]}{lower[at]}{relation}"]
+    lines = [f"{signs[0]}{signs[1]}{apart(upper)},{apart(lower)}{relation}"]
     if relation == "<":
-        upper, lower, signs = lower, upper, signs[::-1]
-    lines.append(f"{signs[0]}{apart(upper)}{signs[1]}{apart(lower)}")
+        upper, lower = lower, upper
     sign, carry = "+" if signs[0] == signs[1] else "-", 0
     for x, y in zip(map(int, upper[::-1]), map(int, lower[::-1])):
         total = x + y + carry if sign == "+" else x - y - carry
