@@ -318,64 +318,8 @@ def test_only_the_two_spellings_are_solutions(kind, seed, put_in, data):
     assert all(accepted) or not holds
 
 
-SUM = "计算 25.30 + 1.00 等于多少？"
 DIFFERENCE = "计算 45.30 - 1234.56 等于多少？"
-PRODUCT = "计算 12.34 * -5.6 等于多少？"
-QUOTIENT = "计算 7.00 / 0.12 等于多少？"
-ROOT = "计算 12.5 的平方根？"
-SUMS = "++2530,0100>\n0+0+0=0\n3+0+0=3\n5+1+0=6\n2+0+0=2\n#### 26.3"
 COLUMNS = "+-004530,123456<\n6-0-0=6\n5-3-0=2\n4-5-0=9\n3-4-1=8\n2-0-1=1\n1-0-0=1\n#### -1189.26"
-
-
-@pytest.mark.parametrize(
-    "problem, solution, expected",
-    [
-        # One digit wrong, and every other line follows from what is written.
-        (DIFFERENCE, COLUMNS.replace("4-5-0=9", "4-5-0=8"), "+++-++++"),
-        (DIFFERENCE, COLUMNS.replace("5-3-0=2", "5-3-0=3"), "++-+++++"),
-        # A borrow forgotten, a digit misread: the next line goes on from the digits that stand.
-        (DIFFERENCE, COLUMNS.replace("3-4-1=8", "3-4-0=9"), "++++-+++"),
-        (DIFFERENCE, COLUMNS.replace("6-0-0=6", "6-8-0=8"), "+--+++++"),
-        (DIFFERENCE, COLUMNS.replace("6-0-0=6\n5-3-0=2", "6-8-0=8\n5-3-1=1"), "+-++++++"),
-        # The answer is the problem's, not what wrong columns give.
-        (DIFFERENCE, COLUMNS.replace("-1189.26", "-1189.25"), "+++++++-"),
-        (DIFFERENCE, COLUMNS.replace("0-0=6", "0-0=5").replace(".26", ".25"), "+-+++++-"),
-        # A sum taken for a difference: its columns are right as a difference's.
-        (SUM, "+-2530,0100>\n0-0-0=0\n3-0-0=3\n5-1-0=4\n2-0-0=2\n#### 24.3", "-++++-"),
-        (SUM, SUMS.replace("3+0+0=3", "3-0-0=3"), "++-+++"),
-        # The smaller taken for the larger.
-        (SUM, "++2530,0100<\n0+0+0=0\n0+3+0=3\n1+5+0=6\n0+2+0=2\n#### 26.3", "-+++++"),
-        # Of another length, or no line of columns at all: nothing after it can be judged.
-        (SUM, SUMS.replace("0100", "100"), "------"),
-        (SUM, SUMS.replace("3+0+0=3", "so"), "++----"),
-        (SUM, SUMS.replace("3+0+0=3", "3+0+0=3" * 999), "++----"),
-        (SUM, "++2530,0100>\n0+0+0=0\n#### 26.3", "++-"),
-        # Broken off, empty, the answer alone, and more than there is to say.
-        (SUM, "++2530,0100>\n0+0+0=0", "++"),
-        (SUM, "", "-"),
-        (SUM, "#### 26.3", "-"),
-        (SUM, f"{SUMS}\n#### 26.3", "++++++-"),
-        (SUM, f"{SUMS}\n\n\n", "++++++---"),
-        (SUM, SUMS + " " * 200_000, "------"),
-        # 4 + 1: the second row takes over what stands in the first.
-        (PRODUCT, "-1234*56\n6:4024302020151007\n5:4020352227191006\n#### -69.1", "+-++"),
-        (PRODUCT, "-1234*56\n6:4024302020151007\n5:4020342127191006\n#### -69.1", "+--+"),
-        (PRODUCT, "-1234*56\n6:402430202014\n5:4020342127191006\n#### -69.1", "+---"),
-        (PRODUCT, "-1234*65\n5:4020301720111006\n6:4731312226201008\n#### -69.1", "-+++"),
-        # A digit too small: what remains is larger than the divisor, the next takes nine times.
-        (QUOTIENT, "700/12\n4:201217020000\n9:202212110201\n\n#### 58.33", "+-+--"),
-        (QUOTIENT, "700/0\n0:00000000\n0:00000000\n#### 58.33", "----"),
-        (ROOT, "12.50\n2:22180100\n.9:909945400804\n#### 3.54", "+-+-"),
-        # With the space everywhere, and not in one place.
-        (PRODUCT, "-1 2 3 4*5 6\n6:4 0 2 4 3 0 2 0 2 0 1 4 1 0 0 7", "++"),
-        (PRODUCT, "-1 2 3 4*5 6\n6:4024302020141007\n5:4020342127191006\n#### -69.1", "+--+"),
-        (PRODUCT, "-1234*5 6\n6:4 0 2 4 3 0 2 0 2 0 1 4 1 0 0 7", "-+"),
-    ],
-)
-def test_lines_that_are_accepted(problem, solution, expected):
-    accepted = accepted_lines(problem, solution, columns())
-    assert "".join("-+"[line] for line in accepted) == expected
-    assert check_solution(problem, solution, columns())
 
 
 @pytest.mark.parametrize("separator", ["", " "])
