@@ -152,7 +152,7 @@ def measure(arm: Optional[Arm], seed: int, base: Path, output: Path, most: int, 
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     config, corpus = folder / "config", folder / "corpus"
-    if not (folder / "prompts" / "math.jsonl").is_file():
+    if not (folder / "prompts" / "test.jsonl").is_file():
         configure(arm, seed, config)
         command = "tools.convert", "math", "--config", config / "corpus.json"
         run_tool(folder, jobs, *command, "--folder", corpus)
@@ -162,20 +162,20 @@ def measure(arm: Optional[Arm], seed: int, base: Path, output: Path, most: int, 
         run_tool(folder, jobs, *command, "--input", reading, "--output", squad)
         some_of_each_kind(corpus / "test.jsonl", most, corpus / "asked.jsonl")
         command = "tools.convert", "prompts", "--config", config / "records.json"
-        math_prompts = folder / "prompts" / "math.jsonl"
+        math_prompts = folder / "prompts" / "test.jsonl"
         asked = corpus / "asked.jsonl"
         run_tool(folder, jobs, *command, "--input", asked, "--output", math_prompts)
     model = base
     if arm is not None:
         model = trained(arm, folder, base, jobs)
     generate: List[object] = ["tools.generate", "--config", config / "evaluation.json"]
-    for prompts in ("squad", "math"):
+    for prompts in ("squad", "test"):
         generate += ["--prompts", folder / "prompts" / f"{prompts}.jsonl"]
     generate += ["--model", model, "--output-folder", folder / "answers", "--batch-size", 64]
     run_tool(folder, jobs, *generate)
     score: List[object] = ["tools.score", "run"]
-    for prompts in ("squad", "math"):
-        score += [f"--{prompts}", folder / "answers" / f"{prompts}.jsonl"]
+    for task, prompts in (("squad", "squad"), ("math", "test")):
+        score += [f"--{task}", folder / "answers" / f"{prompts}.jsonl"]
     counted = base if arm is None else folder / "finetune"
     score += ["--parameters", counted / "parameters.json"]
     if arm is not None:
