@@ -53,8 +53,9 @@ def test_every_line_of_our_own_holds(kind):
         # Of a block, what stands above the fault; the rest of it is not looked at.
         (MULTIPLY, BLOCK.replace("7.404", "7.405"), "++---+"),
         (MULTIPLY, BLOCK.replace("#### 69.104", "#### 69.105"), "+++++-"),
-        # It breaks off in the block, or goes on after the answer.
-        (MULTIPLY, BLOCK[: BLOCK.index("61.7 +")].strip(), "++-"),
+        # It breaks off in the block: an answer that is missing is no fault of the last line.
+        (MULTIPLY, BLOCK[: BLOCK.index("61.7 +")].strip(), "+++"),
+        # It goes on after the answer, which stands only in the last line.
         (ADD, "4204.22 + 2369.17 = 6573.39\n#### 6573.39\n#### 6573.39", "+-+"),
         (ADD, "4204.22 + 2369.17 = 6573.39\n\n#### 6573.39", "+-+"),
         (ADD, "", "-"),

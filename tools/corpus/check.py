@@ -94,8 +94,8 @@ def accepted_lines(problem: str, solution: str, style: Style) -> List[bool]:
     """Return for each line of a solution whether it holds after those before it.
 
     In the styles `source` and `answer` a line holds where our own solution has the same at that
-    place; in others where the checker looked at it and reports no fault there. The rest of a block
-    after a fault is not looked at. Raises NoFit for a problem that cannot be read, as English is.
+    place. In the others a line that was not looked at does not hold, such as the rest of a block
+    after a fault. Raises NoFit for a problem that cannot be read, as English is.
     """
     lines = solution.split("\n")
     check = _Check(grammar.parse(problem), lines, style.rounding)
@@ -106,8 +106,7 @@ def accepted_lines(problem: str, solution: str, style: Style) -> List[bool]:
         own = dict(enumerate(text.split("\n")))
         return [own.get(at) == line for at, line in enumerate(lines)]
     check.run()
-    held = check.looked_at - {at for at, _ in check.faults}
-    return [at in held for at in range(1, len(lines) + 1)]
+    return [at in check.held for at in range(1, len(lines) + 1)]
 
 
 def _fault_of_english(lines: List[str], answer: Optional[str]) -> Optional[str]:
@@ -132,7 +131,7 @@ class _Check:
     known      all numbers that the problem or an earlier line gives, by their shortest text.
     end        the number that the last statement ends in, empty where that is none: the answer
                must follow from it.
-    looked_at  the lines, by their number, that were compared with what may stand there.
+    held       the lines, by their number, that were looked at and hold.
     """
 
     def __init__(self, problem: Problem, lines: List[str], rounding: Rounding) -> None:
@@ -142,7 +141,7 @@ class _Check:
         self.lines = blocks.Lines(lines[:-1] if self.answered else lines)
         self.meter = Meter()
         self.faults: List[Tuple[int, str]] = []
-        self.looked_at: Set[int] = {len(lines)}
+        self.held: Set[int] = set()
         self.value = problem_value(problem)
         self.own = own_expressions(problem)
         given = [shortest(text) for text in grammar.operands(problem)]
@@ -172,7 +171,6 @@ class _Check:
         while lines.taken < len(lines.lines):
             if len(self.faults) >= _MOST_FAULTS:
                 self.faults.append((lines.taken + 1, "from here on nothing was checked"))
-                self.looked_at.discard(len(self.all))
                 return
             start = lines.taken
             line = lines.take()
@@ -180,13 +178,14 @@ class _Check:
                 continue  # reported by the caller
             try:
                 self.statement(line, first=start == 0)
-                self.looked_at.update(range(start + 1, lines.taken + 1))
+                self.held.update(range(start + 1, lines.taken + 1))
             except Unverified as error:
                 self.faults.append((lines.taken, str(error)))
-                self.looked_at.update(range(start + 1, lines.taken))
+                self.held.update(range(start + 1, lines.taken))
                 self.pass_over(start, line)
         try:
             self.answer()
+            self.held.add(len(self.all))
         except Unverified as error:
             self.faults.append((len(self.all), str(error)))
 
