@@ -171,17 +171,8 @@ def test_by_hand(name: str) -> None:
 
 
 # Where the writer does not write what docs/worked-solutions.md says; remove what it has learnt.
-_WRITER_DIFFERS = {
-    "mean, the first is negative",  # it writes -57,-80=-137
-    "power of minus one",  # a sign in every header
-    "nothing to work out: 计算 2 的 6 次方？",  # its five products
-}
-
-
 @pytest.mark.parametrize("name", GOLDENS)
-def test_the_writer_writes_the_same(name: str, request) -> None:
-    if name in _WRITER_DIFFERS:
-        request.applymarker(pytest.mark.xfail(strict=True))
+def test_the_writer_writes_the_same(name: str) -> None:
     problem, decimals, solution, _ = GOLDENS[name]
     assert work_out(parse(problem), columns(decimals)) == solution
 

@@ -17,7 +17,7 @@ from tools.corpus.exact import Unverified
 from tools.corpus.grammar import Number, Problem
 
 _LONGEST = 1000  # characters of a line that is wrong and still read; right ones have some 400
-_MOST_CELLS = 48  # of the products of a power from 3 on
+_MOST_CELLS = 45  # of the products of a power from 3 on
 _CELLS = "((?:[0-9]{4})+)"
 _SUMS = r"-?[0-9]{1,30}(?:,?[+-][0-9]{1,30}=-?[0-9]{1,30})+"
 _PAIRS = r"[0-9]{2}(?:,[0-9]{2})*(?:\.[0-9]{2}(?:,[0-9]{2})*)?"
