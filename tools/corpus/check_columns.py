@@ -114,13 +114,14 @@ def _minus(negative: bool) -> str:
 
 def _sum(numbers: Numbers, second_changes: bool) -> Plan:
     line = yield Line(_operands(numbers, second_changes), apart=True)
-    signs, one, other, order = _read("([+-]{2})([0-9]+),([0-9]+)([<>=])", line).groups()
+    form = "[+-]([0-9]+)[+-]([0-9]+)([<>=])([+-])"
+    one, other, order, sign = _read(form, line).groups()
     if len(one) != len(other):
         raise Unverified("its operands are not of one length")
     upper, lower = (other, one) if order == "<" else (one, other)
     carry = 0  # or borrow
     for a, b in zip(upper[::-1], lower[::-1]):
-        if signs in ("++", "--"):
+        if sign == "+":
             line = yield Line(f"{a}+{b}+{carry}={int(a) + int(b) + carry}")
         else:
             line = yield Line(f"{a}-{b}-{carry}={(int(a) - int(b) - carry) % 10}")
@@ -135,9 +136,10 @@ def _operands(numbers: Numbers, second_changes: bool) -> str:
     one, other = (str(_whole(number, places)) for number in numbers)
     length = max(len(one), len(other))
     one, other = one.rjust(length, "0"), other.rjust(length, "0")
-    signs = "-" if numbers[0] < 0 else "+"
-    signs += "-" if (numbers[1] < 0) != second_changes else "+"
-    return f"{signs}{one},{other}{'=' if one == other else '>' if one > other else '<'}"
+    first = "-" if numbers[0] < 0 else "+"
+    second = "-" if (numbers[1] < 0) != second_changes else "+"
+    order = "=" if one == other else ">" if one > other else "<"
+    return f"{first}{one}{second}{other}{order}{'+' if first == second else '-'}"
 
 
 # Products

@@ -39,10 +39,10 @@ def _sum(numbers: Tuple, negate_second: bool, apart: Joined) -> List[str]:
     width = max(len(str(abs(first))), len(str(abs(second))))
     upper, lower = f"{abs(first):0{width}}", f"{abs(second):0{width}}"
     relation = "<" if upper < lower else ">" if upper > lower else "="
-    lines = [f"{signs[0]}{signs[1]}{apart(upper)},{apart(lower)}{relation}"]
+    sign, carry = "+" if signs[0] == signs[1] else "-", 0
+    lines = [f"{signs[0]}{apart(upper)}{signs[1]}{apart(lower)}{relation}{sign}"]
     if relation == "<":
         upper, lower = lower, upper
-    sign, carry = "+" if signs[0] == signs[1] else "-", 0
     for x, y in zip(map(int, upper[::-1]), map(int, lower[::-1])):
         total = x + y + carry if sign == "+" else x - y - carry
         shown = total if sign == "+" else total % 10
