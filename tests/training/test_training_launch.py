@@ -137,6 +137,15 @@ def test_a_whole_training(run, workers, capsys):
         assert all((adapter.read(name) == step).all() for name in adapter.names())
     shown = capsys.readouterr().err
     assert f"{trained} of {total:,} parameters" in shown and "10 steps, 2 workers" in shown
+    assert "finetune: compiling the graph, a minute or two" in shown
+
+
+def test_a_kept_graph_is_not_said_to_be_compiled(run, workers, monkeypatch, capsys):
+    monkeypatch.setattr(launch.graphs, "place", lambda *_: run)
+    monkeypatch.setattr(launch.graphs, "keep", lambda *_: None)
+    train(run)
+    shown = capsys.readouterr().err
+    assert "finetune: reading the graph" in shown and "compiling" not in shown
 
 
 @pytest.mark.parametrize("checkpoints", [1, 2, 3, 5, 10, 20])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, Protocol
@@ -19,10 +20,15 @@ ENGINES = (CACHED, MINDFORMERS)
 
 
 class Engine(Protocol):
-    """name, and versions: the packages that its results depend on."""
+    """What decodes.
+
+    versions  the packages that its results depend on.
+    places    rows that are decoded at once.
+    """
 
     name: str
     versions: tuple[str, ...]
+    places: int
 
     def decode(
         self,
@@ -63,7 +69,7 @@ class CachedEngine:
     versions = ("mindspore", "numpy")
 
     def __init__(self, places: int) -> None:
-        self._places = places
+        self.places = places
         self._decoder: Any = None
         self._loaded: Any = None
 
@@ -79,7 +85,8 @@ class CachedEngine:
         from tools.llama.decoder import Decoder
 
         if self._decoder is None or self._decoder.shape != shape:
-            self._decoder, self._loaded = Decoder(shape, self._places), None
+            sys.stderr.write("decode: compiling the graphs, some seconds\n")
+            self._decoder, self._loaded = Decoder(shape, self.places), None
         if self._loaded != folder:
             self._decoder.load(Checkpoint(folder / "model.ckpt"))
             self._loaded = folder

@@ -28,6 +28,7 @@ from tools.training.workers import ALONE, LOSSES, Hosts, run_workers
 
 # Between two checkpoints so many states are saved: what a kill costs at most.
 _STATES_BETWEEN = 4
+_COMPILING = "compiling the graph, a minute or two; the time left is told from the second step on"
 
 
 def finetune(
@@ -87,6 +88,8 @@ def finetune(
     job = _job(native, work, base, records, wanted, start, hosts)
     name = graphs.name_of(native, steps, count, hosts.rank)
     graph = graphs.place(name, work, workers.last_line(work / LOSSES) is not None)
+    doing = "reading the graph, some seconds" if graph.is_dir() else _COMPILING
+    sys.stderr.write(f"finetune: {doing}\n")
     seconds = run_workers({**job, "graphs": str(graph)}, work, count, hosts, steps)
     graphs.keep(name, graph)
     for number in range(1, checkpoints + 1):

@@ -152,14 +152,12 @@ def _environment(workers: int) -> Dict[str, str]:
 
 
 def _watch(process: subprocess.Popen, work: Path, steps: int) -> Optional[int]:
-    """Show steps as they come; give the rank of a worker that is gone while msrun waits on.
-
-    The first step takes minutes, since the graph is compiled before it.
-    """
+    """Show steps as they come; give the rank of a worker that is gone while msrun waits on."""
     before = last_line(work / LOSSES)
     start = int(before["step"]) if before else 0
     missed: Dict[int, float] = {}
-    with progress("finetune: graph, then steps", steps, unit="steps", start=start) as bar:
+    # The first step of this process waits for the graph.
+    with progress("finetune: graph", steps, "steps", start=start, warm_up=1) as bar:
         while process.poll() is None:
             time.sleep(_POLL_SECONDS)
             _show(bar, last_line(work / LOSSES))
