@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.greedy import Limits, decode_greedily
+from tools.llama.precision import FLOAT32, set_matmul_precision
 from tools.llama.shape import LlamaShape
 
 Done = Callable[[int, "list[int]", str], object]
@@ -49,8 +51,10 @@ def open_engine(name: Optional[str], device: str, places: int) -> Engine:
     """The engine called `name`, or the device's own where that is None.
 
     places  rows that are decoded at once.
-    Raises UserError where the engine cannot run on the device.
+    Raises UserError where the engine cannot run on the device. From then on this process
+    multiplies in float32, whatever its environment asked for.
     """
+    set_matmul_precision(os.environ, FLOAT32)
     name = name or (CACHED if device == "CPU" else MINDFORMERS)
     if name == MINDFORMERS:
         from tools.llama.mindformers_engine import MindFormersEngine

@@ -17,6 +17,7 @@ from tools.files.atomic import write_json
 from tools.files.errors import CheckFailed, UserError
 from tools.files.processes import killed_with
 from tools.files.progress import Bar, progress
+from tools.llama.precision import set_matmul_precision
 
 ROOT = Path(__file__).resolve().parents[2]
 LOSSES = "loss.csv"
@@ -68,11 +69,14 @@ class Hosts(NamedTuple):
 ALONE = Hosts()
 
 
-def run_workers(job: Dict[str, Any], work: Path, workers: int, hosts: Hosts, steps: int) -> float:
+def run_workers(
+    job: Dict[str, Any], work: Path, workers: int, hosts: Hosts, steps: int, precision: str
+) -> float:
     """Run the workers of this host to their last step; give the seconds that it took.
 
-    job       what the workers are told (`launch` makes it); `local` and `running` are added
-    workers   of all hosts
+    job        what the workers are told (`launch` makes it); `local` and `running` are added
+    workers    of all hosts
+    precision  of their matrix products, as `tools.llama.precision` names it
 
     Raises CheckFailed, naming the rank and the end of its log, where one fails; the others are
     ended first.
@@ -88,7 +92,7 @@ def run_workers(job: Dict[str, Any], work: Path, workers: int, hosts: Hosts, ste
         process = subprocess.Popen(
             _command(work, workers, hosts),
             cwd=work,
-            env=_environment(local),
+            env=_environment(local, precision),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -133,8 +137,9 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _environment(workers: int) -> Dict[str, str]:
+def _environment(workers: int, precision: str) -> Dict[str, str]:
     environment = dict(os.environ)
+    set_matmul_precision(environment, precision)
     # The workers run in their own folder, since MindSpore writes beside itself.
     # What the user put on it stays: the contest's MindFormers is a folder there.
     path = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
