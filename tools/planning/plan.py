@@ -33,7 +33,7 @@ class Asked(NamedTuple):
 
     profile: str
     budget: str
-    recipe: str
+    recipe: Optional[str]
     cards: Optional[int]
     hbm: Optional[float]
     reserve: Optional[float]
@@ -62,7 +62,7 @@ def present(
     if figure:
         each = "worker" if setup.load.device == "CPU" else "card"
         several = "" if setup.load.cards == 1 else "s"
-        title = f"{asked.profile}, recipe {asked.recipe}, {setup.load.cards} {each}{several}"
+        title = f"{asked.profile}, recipe {setup.recipe}, {setup.load.cards} {each}{several}"
         draw_memory(setup.load, limit, around, title, figure)
     if depth:
         plan["dry_run"] = dry_run(setup.native, setup.load, depth)
@@ -110,7 +110,7 @@ def make_plan(
     return {
         "profile": asked.profile,
         "budget": asked.budget,
-        "recipe": asked.recipe,
+        "recipe": setup.recipe,
         "config": setup.config,
         "training": _training(setup),
         "assumptions": _assumptions(setup, measured, limit, logged is not None),
@@ -221,25 +221,25 @@ def _hours(setup: Setup, measured: Measured, logged: Optional[float]) -> Dict[st
     training = hours.training_seconds(load, steps, setup.checkpoints, measured, logged)
     prompts = measured.prompt_tokens.model_dump()
     evaluations = {
-        kind: hours.answering_seconds(
+        name: hours.answering_seconds(
             load,
-            getattr(setup, kind),
+            getattr(setup, name),
             prompts[kind],
             setup.new_tokens[kind],
             setup.decode_batch,
             measured,
         )
-        for kind in ("squad", "math")
+        for name, kind in (("squad", "squad"), ("valid", "math"), ("math", "math"))
     }
-    # The base model and every checkpoint, loaded anew each.
+    # The base model and every checkpoint, loaded anew each; the chosen one once more.
     models = setup.checkpoints + 1
     loading = hours.always(measured.around[load.device].load_seconds)
-    every = (evaluations["squad"] + evaluations["math"] + loading).times(models)
+    every = (evaluations["squad"] + loading).times(models) + loading
+    every += evaluations["valid"].times(setup.checkpoints) + evaluations["math"].times(2)
     return {
         "step_seconds": hours.step_span(load, measured, logged)._asdict(),
         "training": hours.as_json(training),
-        "squad": hours.as_json(evaluations["squad"]),
-        "math": hours.as_json(evaluations["math"]),
+        **{name: hours.as_json(span) for name, span in evaluations.items()},
         "models": models,
         "evaluations": hours.as_json(every),
         "all": hours.as_json(training + every),

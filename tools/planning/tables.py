@@ -107,8 +107,9 @@ def _hours(plan: Dict[str, Any]) -> str:
     names = {
         "training": "training, start and checkpoints included",
         "squad": "SQuAD, one model",
-        "math": "arithmetic, one model",
-        "evaluations": f"both, {hours['models']} models, loading included",
+        "valid": "validation problems, one checkpoint",
+        "math": "test problems, one model",
+        "evaluations": f"all of {hours['models']} models, loading included",
         "all": "together",
     }
     for key, name in names.items():

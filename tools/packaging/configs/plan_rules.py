@@ -16,7 +16,7 @@ Fault = Tuple[Path, int, str]
 PlanRule = Callable[[Plan], Iterator[Fault]]
 
 # Styles whose steps are written out; the others give the answer in a line or two.
-_WORKED = ("schoolbook", "scratchpad")
+_WORKED = ("schoolbook", "columns")
 # What an entry of the contest left standing, and by which its solutions were cut.
 _SHORT = 128
 # Of the examples, above which a length was chosen that does not fit the data.
