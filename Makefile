@@ -6,7 +6,8 @@
 
 PROFILE ?= smollm2-135m
 BUDGET  ?= quick
-RECIPE  ?= plain
+# What is taught, in the place of the budget's recipe.
+RECIPE  ?=
 SEED    ?= 1
 TEAM    ?= team
 RUN     ?= $(PROFILE)-$(BUDGET)
@@ -126,7 +127,7 @@ $(PIPELINE): $(C)/resolved
 	+@$(MAKE) $@ PIPELINE_LOCKED=yes
 
 # What the command line says; the file changes only when that changes.
-VARIABLES := $(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS) $(HBM:%=%GB) $(RECORDS)
+VARIABLES := $(foreach name,PROFILE BUDGET RECIPE SEED CARDS HBM RECORDS,$(name)=$($(name)))
 .PHONY: changed
 $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter-out $(file < $(C)/variables),$(VARIABLES)),changed)
 	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
@@ -134,7 +135,7 @@ $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter
 
 # One small file a subject, rewritten only when its content changes: then what needs it is remade.
 $(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
-	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') --output $(C)
+	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') --seed '$(SEED)' --resume '$(RESUME)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') --output $(C)
 	@touch $@
 
 else
@@ -219,8 +220,8 @@ ifneq ($(RECORDS),)
 $(R)/records/train.mindrecord: $(C)/records.json $(RECORDS)
 	$(STAGE) convert-records -- $(PYTHON) -m tools.convert given-records --config $< --input '$(RECORDS)' --output $@
 else
-$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json | $(R)/base/model.ckpt
-	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --output $@
+$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json | $(R)/base/model.ckpt $(C)/evaluation.json
+	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --evaluation $(C)/evaluation.json --output $@
 endif
 
 $(R)/prompts/squad.jsonl: $(C)/prompts.json $(READING)
@@ -276,7 +277,7 @@ endif
 
 .PHONY: plan
 plan: $(VENV)  ## memory, hours and score of a run before it is made: HBM=32 ACCURACY=0.5
-	@$(PYTHON) -m tools.plan --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(ACCURACY),--accuracy '$(ACCURACY)') $(PLAN)
+	@$(PYTHON) -m tools.plan --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(ACCURACY),--accuracy '$(ACCURACY)') $(PLAN)
 
 # --- Grading -----------------------------------------------------------------------------------
 

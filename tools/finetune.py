@@ -66,10 +66,16 @@ def main(
     A training that was killed goes on from its newest whole state, a few steps back. Without
     --training all matrix products are in float32.
     """
+    from tools.planning.forecast import training_forecast
     from tools.settings.resolve import read_resolved
     from tools.training.launch import finetune
     from tools.training.workers import Hosts
 
+    if records.with_name(records.name + ".json").is_file():
+        states = output.with_name(output.name + ".work").glob("states/[0-9]*.ckpt")
+        done = [int(path.stem) for path in states] if resume == "auto" else []
+        told = training_forecast(config, records, checkpoints, max(done, default=0))
+        click.echo(told, err=True, nl=bool(told))
     hosts = Hosts(nodes, node_rank, master_addr, master_port)
     bfloat16 = training is not None and read_resolved(training, [_BFLOAT16])[_BFLOAT16]
     go_on = resume == "auto"
