@@ -62,7 +62,7 @@ Example:
 _PROMPTS = """
 Example:
 
-  python -m tools.convert prompts --input test.jsonl --output math.jsonl
+  python -m tools.convert prompts --input corpus/test.jsonl --output prompts/test.jsonl
 """
 _TOKENIZER = """
 Example:

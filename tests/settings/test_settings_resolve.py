@@ -224,7 +224,7 @@ def test_a_recipe_may_decide_how_many_rows(run, tmp_path, configs):
     for section in (config["runner_config"], config["train_dataset"]):
         assert section["batch_size"] == 3
     evaluation = json.loads((tmp_path / "config" / "evaluation.json").read_text())
-    assert evaluation["max_new_tokens"] == ["squad=8", "math=77"]
+    assert evaluation["max_new_tokens"] == ["squad=8", "valid=77", "test=77"]
 
 
 def test_what_is_filled_in(run, tmp_path, configs):
@@ -237,7 +237,7 @@ def test_what_is_filled_in(run, tmp_path, configs):
     config = read_finetune(tmp_path / "config" / "finetune.yaml")
     assert config["parallel_config"]["data_parallel"] == 1 and config["use_parallel"] is False
     evaluation = json.loads((tmp_path / "config" / "evaluation.json").read_text())
-    assert evaluation["max_new_tokens"] == ["squad=8", "math=16"]
+    assert evaluation["max_new_tokens"] == ["squad=8", "valid=16", "test=16"]
     written = read_finetune(configs / "tiny" / "finetune.yaml")
     assert config["model"].pop("arch") == {"type": PACKED_ARCH}  # tiny trains on packed rows
     assert written["model"].pop("arch") == {"type": PLAIN_ARCH}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import List, Match, Optional, Set, Tuple
+from typing import TYPE_CHECKING, List, Match, Optional, Set, Tuple
 
 from tools.corpus import blocks, english, grammar
 from tools.corpus.exact import (
@@ -37,7 +37,11 @@ from tools.corpus.expressions import (
     verify_links,
 )
 from tools.corpus.grammar import Problem
+from tools.corpus.render import solution_text
 from tools.corpus.rounding import Rounding
+
+if TYPE_CHECKING:  # its fields are all that is used of what writes the solutions
+    from tools.corpus.worked.styles import Style
 
 _LABELS = {
     "平均值": "mean",
@@ -86,6 +90,26 @@ def check_solution(
     return [f"line {at}: {printed(reason)}" for at, reason in sorted(faults)]
 
 
+def accepted_lines(problem: str, solution: str, style: Style) -> List[bool]:
+    """Return for each line of a solution whether it holds after those before it.
+
+    In the styles `source` and `answer` a line holds where our own solution has the same at that
+    place; in others where the checker looked at it and reports no fault there. The rest of a block
+    after a fault is not looked at. Raises NoFit for a problem that cannot be read, as English is.
+    """
+    lines = solution.split("\n")
+    check = _Check(grammar.parse(problem), lines, style.rounding)
+    if len(solution) > _MOST_CHARACTERS:
+        return [False] * len(lines)
+    if style.name in ("source", "answer"):
+        text = solution_text(check.problem) if style.name == "source" else check.last_line()
+        own = dict(enumerate(text.split("\n")))
+        return [own.get(at) == line for at, line in enumerate(lines)]
+    check.run()
+    held = check.looked_at - {at for at, _ in check.faults}
+    return [at in held for at in range(1, len(lines) + 1)]
+
+
 def _fault_of_english(lines: List[str], answer: Optional[str]) -> Optional[str]:
     if not lines[-1].startswith("#### "):
         return "the last line must be #### and the answer"
@@ -108,6 +132,7 @@ class _Check:
     known      all numbers that the problem or an earlier line gives, by their shortest text.
     end        the number that the last statement ends in, empty where that is none: the answer
                must follow from it.
+    looked_at  the lines, by their number, that were compared with what may stand there.
     """
 
     def __init__(self, problem: Problem, lines: List[str], rounding: Rounding) -> None:
@@ -117,6 +142,7 @@ class _Check:
         self.lines = blocks.Lines(lines[:-1] if self.answered else lines)
         self.meter = Meter()
         self.faults: List[Tuple[int, str]] = []
+        self.looked_at: Set[int] = {len(lines)}
         self.value = problem_value(problem)
         self.own = own_expressions(problem)
         given = [shortest(text) for text in grammar.operands(problem)]
@@ -146,6 +172,7 @@ class _Check:
         while lines.taken < len(lines.lines):
             if len(self.faults) >= _MOST_FAULTS:
                 self.faults.append((lines.taken + 1, "from here on nothing was checked"))
+                self.looked_at.discard(len(self.all))
                 return
             start = lines.taken
             line = lines.take()
@@ -153,8 +180,10 @@ class _Check:
                 continue  # reported by the caller
             try:
                 self.statement(line, first=start == 0)
+                self.looked_at.update(range(start + 1, lines.taken + 1))
             except Unverified as error:
                 self.faults.append((lines.taken, str(error)))
+                self.looked_at.update(range(start + 1, lines.taken))
                 self.pass_over(start, line)
         try:
             self.answer()
@@ -368,12 +397,8 @@ class _Check:
     def answer(self) -> None:
         if not self.answered or not self.all[-1].startswith("#### "):
             raise Unverified("the last line must be #### and the answer")
-        stated, value = self.all[-1][5:], self.value
-        if self.problem.kind == "fraction":
-            expected = str(Fraction(value.top, value.bottom))
-        else:
-            expected = answer_text(value, self.rounding)
-        if stated != expected:
+        expected = self.last_line()[5:]
+        if self.all[-1][5:] != expected:
             raise Unverified(f"the answer must be {expected}")
         if self.faults or len(self.all) == 1:
             return
@@ -386,6 +411,12 @@ class _Check:
                 return  # the answer follows the formula at once
         if not self.leads_to(expected):
             raise Unverified(f"the line before does not give {expected}")
+
+    def last_line(self) -> str:
+        """Give the answer line as it must be."""
+        if self.problem.kind == "fraction":
+            return f"#### {Fraction(self.value.top, self.value.bottom)}"
+        return f"#### {answer_text(self.value, self.rounding)}"
 
     def leads_to(self, expected: str) -> bool:
         """Tell whether the last statement ends in the answer, before it was rounded or after."""

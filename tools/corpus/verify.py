@@ -21,9 +21,8 @@ from tools.files.parallel import ordered_map
 from tools.settings.profile import StyleChoice
 
 
-def recorded_styles(folder: Path) -> Styles:
-    """Read the styles out of a corpus.json; UserError where there is none, or none in it."""
-    path = folder / "corpus.json"
+def recorded_styles(path: Path) -> Styles:
+    """Return the styles in a corpus.json, a corpus' own or a config; UserError without any."""
     try:
         choices = json.loads(path.read_text("utf-8"))["styles"]
         checked = {

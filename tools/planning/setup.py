@@ -40,8 +40,8 @@ class Setup:
 
     config        the finetune.yaml that was read, and `native`, what it holds
     rows, epochs  of the training
-    squad, math   questions of the two evaluations
-    new_tokens    the most of an answer: {"squad", "math"}
+    asked         how many questions of each file of prompts: {"squad", "valid", "test"}
+    new_tokens    the most of an answer, of the same
     decode_batch  prompts at once
     notes         what was assumed where nothing was known
     """
@@ -54,8 +54,7 @@ class Setup:
     rows: int
     epochs: int
     checkpoints: int
-    squad: int
-    math: int
+    asked: Dict[str, int]
     new_tokens: Dict[str, int]
     decode_batch: int
     notes: List[str]
@@ -126,8 +125,7 @@ def read_setup(
         rows=rows,
         epochs=native["runner_config"]["epochs"],
         checkpoints=rules.checkpoints,
-        squad=squad,
-        math=found["corpus"]["test"],
+        asked={"squad": squad, **{name: found["corpus"][name] for name in ("valid", "test")}},
         new_tokens={name: int(length) for name, length in lengths.items()},
         decode_batch=found["evaluation"]["batch_size"],
         notes=notes,

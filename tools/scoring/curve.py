@@ -1,4 +1,4 @@
-"""checkpoints.png: accuracy, F1 and EM over training, beside the reading that must be kept."""
+"""checkpoints.png: accuracy, right lines, F1 and EM over training, beside what must be kept."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def draw_checkpoints(
         linewidth=0,
         label="its 95 % interval",
     )
+    if all("lines" in row for row in rows):
+        lines = [100 * row["lines"]["share"] for row in rows]
+        axes.plot(places, lines, color=BLUE, marker="s", linestyle="--", label="right lines")
     for label, color, values, gate in (
         ("accuracy", BLUE, accuracy, None),
         ("F1", ORANGE, [row["f1"] for row in rows], minimum and minimum.f1),

@@ -50,7 +50,7 @@ def resolve(
     records.json     seq_length, prompt frame, and whether examples share rows; with `given` its
                      name and the model's vocabulary
     prompts.json     how many reading questions, prompt frame
-    evaluation.json  lengths and batch of the decoding
+    evaluation.json  lengths, by prompt file, and batch of the decoding
     finetune.yaml    MindFormers' config with seed, epochs, parallelism and the architecture for
                      packed rows filled in
 
@@ -74,9 +74,9 @@ def resolve(
     finetune = training_config(folder, settings, fit, chosen.epochs, seed, workers, hbm, pack)
     model_config = finetune["model"]["model_config"]
 
-    lengths = dict(settings.evaluation.max_new_tokens)
-    if fit.max_new_tokens:
-        lengths["math"] = fit.max_new_tokens
+    longest = settings.evaluation.max_new_tokens
+    solution = fit.max_new_tokens or longest["math"]
+    lengths = {"squad": longest["squad"], "valid": solution, "test": solution}
     files: Dict[str, Any] = {
         "profile.json": {
             "profile": check_name(profile, "PROFILE"),
