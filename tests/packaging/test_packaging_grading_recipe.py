@@ -194,14 +194,14 @@ def test_a_run_made_again(
         shutil.copy(run / "finetune/adapters/1.ckpt", run / "finetune/adapters/3.ckpt")
         edit(run / "corpus/corpus.json", rows=10)
         edit(run / "evaluate/5/scores.json", parameters={"trained": 1})
-        write(run / "evaluate/3/math.jsonl", math_answers(6, seed=4))
+        write(run / "evaluate/test.jsonl", math_answers(6, seed=4))
     monkeypatch.setattr(again, "_make", lambda checkout, plan, records: run)
     measured = figures.measure(opened, COUNTS)
     rows = again.reproduce_rows(opened, FolderContents(opened.folder), measured, tmp_path / "work")
     assert failed(rows) == (
         [
             "data/corpus.json: figures that came out otherwise",
-            "predictions/3-math.jsonl: problems that are not those held out from this training",
+            "predictions/best-test.jsonl: problems that are not those held out from this training",
             "training/loss.csv: loss of step 3, which differs most",
             "adapter/adapter.ckpt: distance from the adapter that was trained again",
             "scores/5.json: trained parameters, trained again",

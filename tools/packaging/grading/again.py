@@ -59,8 +59,10 @@ def reproduce_rows(
     run = _make(checkout, plan, records if plan.given is not None else None)
     yield from _data_rows(package, run)
     yield from _training_rows(package, run)
+    places = layout.places(package.best, package.checkpoints)
     for name, scores in measured.items():
-        yield from _score_rows(name, scores, run)
+        file = layout.scored_files(name)[0]
+        yield from _score_rows(file, scores, run / places[file])
 
 
 def _checkout(target: Path, profile: str) -> Path:
@@ -104,13 +106,14 @@ def _data_rows(package: Package, run: Path) -> Iterator[Row]:
         keys = sorted({*claim, *ours})
         differing = (key for key in keys if claim.get(key) != ours.get(key))
         yield count_of(name, "figures that came out otherwise", differing)
-    name = layout.PREDICTIONS.format(name=package.best, kind="math")
-    asked = [
-        {(row.prompt, row.reference) for row in read_predictions(path)}
-        for path in (package.folder / name, run / places[name])
-    ]
-    others = (prompt[-60:] for prompt, _ in sorted(asked[0] ^ asked[1]))
-    yield count_of(name, "problems that are not those held out from this training", others)
+    for model in (layout.CHOSEN, package.best):
+        name = layout.scored_files(model)[1]
+        asked = [
+            {(row.prompt, row.reference) for row in read_predictions(path)}
+            for path in (package.folder / name, run / places[name])
+        ]
+        others = (prompt[-60:] for prompt, _ in sorted(asked[0] ^ asked[1]))
+        yield count_of(name, "problems that are not those held out from this training", others)
 
 
 def _training_rows(package: Package, run: Path) -> Iterator[Row]:
@@ -145,11 +148,9 @@ def _distance(ours: Checkpoint, theirs: Checkpoint) -> float:
     return math.sqrt(square / whole) if whole else math.inf
 
 
-def _score_rows(name: str, claim: Dict[str, Any], run: Path) -> Iterator[Row]:
+def _score_rows(file: str, claim: Dict[str, Any], again: Path) -> Iterator[Row]:
     """Reading and accuracy of a model that was trained again, beside the package's own."""
-    folder = "baseline" if name == "baseline" else f"evaluate/{name}"
-    found = read_scores(run / folder / "scores.json")
-    file = layout.scored_files(name)[0]
+    found = read_scores(again)
     point = max(ALLOWED["reading"].difference, 100 / max(1, claim["squad"]["count"]))
     for key in ("f1", "em"):
         pair = claim["squad"][key], found["squad"][key]
