@@ -142,12 +142,14 @@ else
 
 .PHONY: $(PIPELINE)
 
+PROMPTS := $(patsubst %,$(R)/prompts/%.jsonl,squad valid test)
+
 fetch: $(M)/fetched.json  ## material/: the profile's artefacts, resumed and verified
-convert: $(R)/base/model.ckpt $(R)/corpus/tokens.json $(R)/records/train.mindrecord $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
+convert: $(R)/base/model.ckpt $(R)/corpus/tokens.json $(R)/records/train.mindrecord $(PROMPTS)  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
 baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and accuracy
 finetune: $(R)/finetune/run.json  ## LoRA checkpoints at even intervals, logs, loss curve
 merge: $(R)/merged/done  ## whole merged checkpoints
-evaluate: $(R)/evaluate/best.json  ## every checkpoint's scores; the best eligible one
+evaluate: $(R)/evaluate/scores.json  ## every checkpoint on the validation problems, the best on the test
 report: $(R)/report/report.md  ## report.md and report.html, from the scores alone
 all: report convert  ## everything above
 	@echo "$(R)/report/report.md"
@@ -224,17 +226,21 @@ endif
 
 $(R)/prompts/squad.jsonl: $(C)/prompts.json $(READING)
 	$(STAGE) convert-squad -- $(PYTHON) -m tools.convert squad --config $< --input $(READING) --output $@
-$(R)/prompts/math.jsonl: $(C)/records.json $(R)/corpus/corpus.json
-	$(STAGE) convert-prompts -- $(PYTHON) -m tools.convert prompts --config $< --input $(R)/corpus/test.jsonl --output $@
+$(R)/prompts/valid.jsonl: $(C)/records.json $(R)/corpus/corpus.json
+	$(STAGE) convert-valid -- $(PYTHON) -m tools.convert prompts --config $< --input $(R)/corpus/valid.jsonl --output $@
+$(R)/prompts/test.jsonl: $(C)/records.json $(R)/corpus/corpus.json
+	$(STAGE) convert-test -- $(PYTHON) -m tools.convert prompts --config $< --input $(R)/corpus/test.jsonl --output $@
 
-PROMPTS := $(R)/prompts/squad.jsonl $(R)/prompts/math.jsonl
-GENERATE = $(PYTHON) -m tools.generate --config $(C)/evaluation.json $(PROMPTS:%=--prompts %)
+# What is asked are the prerequisites below prompts/. The test problems are asked of the base and of
+# the chosen checkpoint alone: a choice among many would flatter what it is made on.
+GENERATE = $(PYTHON) -m tools.generate --config $(C)/evaluation.json $(patsubst %,--prompts %,$(filter $(PROMPTS),$^))
+SCORE    = $(PYTHON) -m tools.score $(1) --styles $(C)/corpus.json --output $@
 
-$(R)/baseline/math.jsonl: $(C)/evaluation.json $(R)/base/model.ckpt $(TOKENIZER) $(PROMPTS)
+$(R)/baseline/test.jsonl: $(C)/evaluation.json $(R)/base/model.ckpt $(TOKENIZER) $(R)/prompts/squad.jsonl $(R)/prompts/test.jsonl
 	$(STAGE) baseline -- $(GENERATE) --model $(R)/base --output-folder $(@D)
 	@touch $@
-$(R)/baseline/scores.json: $(R)/baseline/math.jsonl configs/contest.yaml
-	@$(PYTHON) -m tools.score run --squad $(@D)/squad.jsonl --math $< --parameters $(R)/base/parameters.json --output $@
+$(R)/baseline/scores.json: $(R)/baseline/test.jsonl $(C)/corpus.json configs/contest.yaml
+	@$(call SCORE,run) --squad $(@D)/squad.jsonl --math $< --parameters $(R)/base/parameters.json
 
 HOSTS = $(if $(NODES),--nodes '$(NODES)') $(if $(NODE_RANK),--node-rank '$(NODE_RANK)') \
 	$(if $(MASTER_ADDR),--master-addr '$(MASTER_ADDR)') $(if $(MASTER_PORT),--master-port '$(MASTER_PORT)')
@@ -245,13 +251,20 @@ $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
 	$(STAGE) merge -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D)
 	@touch $@
 
-$(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done $(PROMPTS)
+$(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done $(R)/prompts/squad.jsonl $(R)/prompts/valid.jsonl
 	$(STAGE) evaluate -- $(GENERATE) $$(printf -- '--model %s ' $(R)/merged/*/) --output-folder $(@D)
 	@touch $@
+JUDGED = --parameters $(R)/finetune/parameters.json --baseline $(R)/baseline/scores.json
+CHOSEN = $$(sed -n 's/^  "checkpoint": \([0-9]*\),$$/\1/p' $(R)/evaluate/best.json)
 $(R)/evaluate/best.json: $(R)/evaluate/generated $(R)/baseline/scores.json configs/contest.yaml
-	@$(PYTHON) -m tools.score checkpoints --folder $(@D) --parameters $(R)/finetune/parameters.json --baseline $(R)/baseline/scores.json --steps $(R)/finetune/adapters/steps.json --merged $(R)/merged --output $@
+	@$(call SCORE,checkpoints) $(JUDGED) --folder $(@D) --steps $(R)/finetune/adapters/steps.json --merged $(R)/merged
+$(R)/evaluate/test.jsonl: $(R)/evaluate/best.json $(C)/evaluation.json $(R)/prompts/test.jsonl
+	$(STAGE) evaluate-test -- $(GENERATE) --model $(R)/merged/$(CHOSEN) --output-folder $(@D)
+	@touch $@
+$(R)/evaluate/scores.json: $(R)/evaluate/test.jsonl $(R)/evaluate/best.json $(R)/baseline/scores.json
+	@$(call SCORE,run) $(JUDGED) --squad $(@D)/$(CHOSEN)/squad.jsonl --math $<
 
-$(R)/report/report.md: $(R)/evaluate/best.json $(R)/baseline/scores.json $(R)/finetune/run.json $(wildcard submission/report.* submission/texts.yaml submission/method.md) $(R)/corpus/tokens.json
+$(R)/report/report.md: $(R)/evaluate/scores.json $(R)/baseline/scores.json $(R)/finetune/run.json $(wildcard submission/report.* submission/texts.yaml submission/method.md) $(R)/corpus/tokens.json
 	$(STAGE) report -- $(PYTHON) -m tools.report --run $(R) --output $(@D)
 
 submission/$(TEAM).zip: $(R)/report/report.md

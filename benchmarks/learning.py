@@ -1,304 +1,254 @@
-"""Does it learn? Three ways to spend the same training tokens, three seeds each, beside the base.
+"""What makes a small model learn arithmetic: short trainings, one question at a time.
 
-    python -m benchmarks.learning --run runs/smollm2-135m-quick --output runs/learning
+    python -m benchmarks.learning --base runs/smollm2-135m-quick/base --output runs/learning
+    python -m benchmarks.learning --only form --only rate
 
-RUN gives the base weights and the vocabulary (`make convert`). Each training is prepared, trained,
-merged, decoded and scored by the project's own commands, in a folder of its own below OUTPUT; what
-is there is not made again, so that an interrupted benchmark goes on. A Markdown table is printed,
-OUTPUT/learning.json holds all numbers, OUTPUT/learning.png draws accuracy by kind.
+Each arm is prepared, trained, merged and decoded by the project's own commands, in a folder of its
+own below OUTPUT; a finished arm is not made again, an interrupted one goes on. OUTPUT/learning.json
+holds all numbers, OUTPUT/learning.md the table. Right lines are those that equal our own solution's
+line at the same place, over the larger of the lines written and the lines of our own.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
+import random
 import shutil
 import subprocess
 import sys
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import click
-import numpy as np
 import yaml
 
+from benchmarks.forms import form_of
 from tools.cli import Command
+from tools.corpus.render import problem_text
+from tools.corpus.rounding import Rounding
+from tools.corpus.sample import draw
+from tools.corpus.worked.styles import answer_text
 from tools.files.atomic import write_json, write_text
-from tools.files.figure import BLUE, GREY, ORANGE, new_figure, save_figure
-from tools.records.encoding import Job, encode_rows
-from tools.records.tokenizers import open_tokenizer, read_model_ids
+from tools.records.tokenizers import open_tokenizer
 from tools.scoring.arithmetic import wilson
-from tools.settings.profile import CONFIGS
 from tools.settings.resolve import resolve
 
-TOKENS = 60_000
 PROFILE = "smollm2-135m"
+ALL = ".*wq|.*wk|.*wv|.*wo|.*w1|.*w2|.*w3"
+ATTENTION = ".*wq|.*wk|.*wv|.*wo"
+SUMS = ("add", "subtract")
+HELD_OUT = 300
+DECIMALS = {"multiply": 4, "power": 4, "area": 0}
 
 
 class Arm(NamedTuple):
-    """A way to train. Rows of a batch and their length give each some 1 000 tokens a step.
+    """One training. `examples` and `tokens` (prompt, solution and end) limit the different rows."""
 
-    Padded rows are as long as the longest example asks, not 256: padding bears no loss, so that
-    the gradients are the same and only the time is less.
-    """
-
+    question: str
     name: str
-    recipe: str
-    pack: bool
-    seq_length: int
-    batch: int
-    max_new_tokens: int
-    optimizer: Dict[str, Any]
-    learning_rate: float
+    form: str = "columns"
+    kinds: Tuple[str, ...] = SUMS
+    tokens: int = 100_000
+    examples: int = 1_000_000
+    epochs: int = 1
+    batch: int = 1
+    rate: float = 2e-3
+    rank: int = 16
+    targets: str = ALL
+    lora_plus: int = 0
+    seed: int = 1
 
 
-# LoRA+ at ratio 16: the geometric mean of both rates is the one that the other arms have.
 ARMS = [
-    Arm("plain, padded", "plain", False, 128, 10, 56, {"type": "AdamW"}, 1e-3),
-    Arm("worked", "worked", True, 512, 2, 470, {"type": "AdamW"}, 1e-3),
-    Arm(
-        "worked, LoRA+",
-        "worked",
-        True,
-        512,
-        2,
-        470,
-        {"type": "LoraPlusAdamW", "lora_plus_ratio": 16},
-        2.5e-4,
+    Arm("form", "columns"),
+    Arm("form", "relation-first", "relation-first"),
+    Arm("form", "roles", "roles"),
+    Arm("form", "trial", "trial"),
+    # 1.0, 1.5 and 2.1 times the useful tokens a second: 8 minutes each.
+    Arm("tokens a step", "1 × 256", tokens=150_000),
+    Arm("tokens a step", "2 × 256", tokens=190_000, batch=2),
+    Arm("tokens a step", "4 × 256", tokens=215_000, batch=4),
+    Arm("rate", "1e-3", rate=1e-3),
+    Arm("rate", "4e-3", rate=4e-3),
+    Arm("matrices", "attention, rank 42", targets=ATTENTION, rank=42),
+    Arm("repeats", "900 × 1", examples=900),
+    Arm("repeats", "300 × 3", examples=300, epochs=3),
+    # The geometric mean of both rates is the one that the other arms have.
+    Arm("LoRA+", "ratio 16", rate=5e-4, lora_plus=16),
+    Arm("multiply", "columns", kinds=("multiply",), tokens=150_000),
+    Arm("divide", "columns", kinds=("divide",), tokens=150_000),
+    Arm("root", "columns", kinds=("root",), tokens=150_000),
+    *(
+        Arm("seeds", f"{form}, seed {seed}", form, seed=seed)
+        for seed in (1, 2, 3)
+        for form in ("columns", "schoolbook", "source")
     ),
 ]
 
 
-def configure(arm: Optional[Arm], seed: int, folder: Path) -> None:
-    """Resolve the profile as the arm changes it into `folder`; None: the base model's arm."""
-    configs = folder.with_name("configs")
-    shutil.rmtree(configs, ignore_errors=True)
-    (configs / PROFILE).mkdir(parents=True)
-    shutil.copytree(CONFIGS / "recipes", configs / "recipes")
-    profile = yaml.safe_load((CONFIGS / PROFILE / "profile.yaml").read_text("utf-8"))
-    native = yaml.safe_load((CONFIGS / PROFILE / "finetune.yaml").read_text("utf-8"))
-    profile["budgets"]["quick"] = {
-        # More than the tokens need; rows are cut off where they are reached.
-        "corpus": {"train": 900, "valid": 14, "test": 280},
-        "squad": None,
-        "epochs": 1,
-    }
-    if arm is not None:
-        profile["pack"] = arm.pack
-        profile["recipes"][arm.recipe] = {
-            "seq_length": arm.seq_length,
-            "batch_size": arm.batch,
-            "max_new_tokens": arm.max_new_tokens,
-        }
-        native["optimizer"].update(arm.optimizer)
-        native["lr_schedule"]["learning_rate"] = arm.learning_rate
-    write_text(configs / PROFILE / "profile.yaml", yaml.safe_dump(profile, sort_keys=False))
-    write_text(configs / PROFILE / "finetune.yaml", yaml.safe_dump(native, sort_keys=False))
-    resolve(folder, PROFILE, "quick", arm.recipe if arm else "plain", seed, 1, configs)
-
-
-def run_tool(folder: Path, jobs: int, *words: object) -> None:
-    """Run one of the project's commands with its share of the cores; its output goes to a log."""
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+def run_tool(folder: Path, *words: object) -> None:
+    """Run one of the project's commands; its output goes to commands.log."""
     with (folder / "commands.log").open("ab") as log:
-        subprocess.run(
-            [sys.executable, "-m", *map(str, words)],
-            check=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-            stdout=log,
-            stderr=log,
-        )
+        command = [sys.executable, "-m", *map(str, words)]
+        subprocess.run(command, check=True, stdout=log, stderr=log)
 
 
-def cut(rows: Path, base: Path, most: int, output: Path) -> int:
-    """Write the first rows that hold TOKENS tokens together; give how many tokens they hold.
-
-    Those of more than `most` tokens are passed over: the records would leave them out.
-    """
-    tokenizer = base / "tokenizer.json"
-    ids = read_model_ids(base / "model.json", open_tokenizer(tokenizer).vocab_size)
-    job = Job(rows, tokenizer, ids, "alpaca", 1 << 20, False, False)
-    sizes = np.concatenate([block.sizes for block in encode_rows(job, lambda: None)])
-    fit = np.flatnonzero(sizes <= most)
-    sums = np.cumsum(sizes[fit])
-    count = int(np.searchsorted(sums, TOKENS)) + 1
-    if count > len(fit):
-        raise click.ClickException(f"{rows} holds only {sums[-1]} tokens")
-    lines = rows.read_text("utf-8").splitlines(keepends=True)
-    write_text(output, "".join(lines[index] for index in fit[:count]))
-    return int(sums[count - 1])
+def rows_of(arm: Arm, count: int, seed: int) -> Iterator[Dict[str, str]]:
+    """Yield `count` rows of the arm's kinds in equal parts, in an order of their own."""
+    problems = draw({kind: count // len(arm.kinds) for kind in arm.kinds}, seed)
+    random.Random(seed).shuffle(problems)
+    for index, problem in enumerate(problems):
+        decimals = DECIMALS.get(problem.kind, 2)
+        yield {
+            "id": f"{problem.kind}-{index}",
+            "kind": problem.kind,
+            "problem": problem_text(problem),
+            "solution": form_of(arm.form, decimals)(problem),
+            "answer": answer_text(problem, Rounding(decimals)),
+        }
 
 
-def some_of_each_kind(rows: Path, most: int, output: Path) -> None:
-    """Write the first `most` rows of each kind."""
-    taken: Counter = Counter()
-    chosen = []
-    for line in rows.read_text("utf-8").splitlines(keepends=True):
-        kind = json.loads(line)["kind"]
-        taken[kind] += 1
-        if taken[kind] <= most:
-            chosen.append(line)
-    write_text(output, "".join(chosen))
+def prepare(arm: Arm, folder: Path, base: Path) -> None:
+    """Write config, held-out rows, and training rows up to the arm's tokens and examples."""
+    config = folder / "config"
+    resolve(config, PROFILE, "quick", "plain", arm.seed, 1)
+    native = yaml.safe_load((config / "finetune.yaml").read_text("utf-8"))
+    model = json.loads((config / "model.json").read_text("utf-8"))
+    lora = {"lora_rank": arm.rank, "lora_alpha": 2 * arm.rank, "target_modules": arm.targets}
+    for pet in (native["model"]["model_config"]["pet_config"], model["pet_config"]):
+        pet.update(lora)
+    native["runner_config"].update(batch_size=arm.batch, epochs=arm.epochs)
+    native["model"]["model_config"].update(batch_size=arm.batch, seq_length=256)
+    native["train_dataset"]["batch_size"] = arm.batch
+    native["train_dataset_task"]["dataset_config"] = native["train_dataset"]
+    native["lr_schedule"]["learning_rate"] = arm.rate
+    if arm.lora_plus:
+        native["optimizer"].update(type="LoraPlusAdamW", lora_plus_ratio=arm.lora_plus)
+    write_text(config / "finetune.yaml", yaml.safe_dump(native, sort_keys=False))
+    write_json(config / "model.json", model)
+    held = list(rows_of(arm, HELD_OUT, 777))
+    asked, taken, tokens = {row["problem"] for row in held}, [], 0
+    tokenizer = open_tokenizer(base / "tokenizer.json")
+    for row in rows_of(arm, min(4 * arm.tokens // 100, 20_000), 1000 + arm.seed):
+        if row["problem"] in asked:
+            continue
+        size = len(tokenizer.encode(f"{row['problem']} {row['solution']}")) + 1
+        if tokens + size > arm.tokens or len(taken) == arm.examples:
+            break
+        tokens += size
+        taken.append(row)
+    for name, rows in (("held-out", held), ("train", taken)):
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        write_text(folder / f"{name}.jsonl", "".join(lines))
+    write_json(folder / "prepared.json", {**arm._asdict(), "rows": len(taken), "seen": tokens})
 
 
-def measure(arm: Optional[Arm], seed: int, base: Path, output: Path, most: int, jobs: int) -> Path:
-    """Train (with an arm), decode and score; give the folder, which ends with scores.json."""
-    name = "base" if arm is None else arm.name.replace(", ", "-").replace("+", "-plus")
-    folder = output / f"{name}-{seed}"
-    if (folder / "scores.json").is_file():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    config, corpus = folder / "config", folder / "corpus"
-    if not (folder / "prompts" / "math.jsonl").is_file():
-        configure(arm, seed, config)
-        command = "tools.convert", "math", "--config", config / "corpus.json"
-        run_tool(folder, jobs, *command, "--folder", corpus)
-        command = "tools.convert", "squad", "--config", config / "prompts.json"
-        reading = "material/embedded/reading.json"
-        squad = folder / "prompts" / "squad.jsonl"
-        run_tool(folder, jobs, *command, "--input", reading, "--output", squad)
-        some_of_each_kind(corpus / "test.jsonl", most, corpus / "asked.jsonl")
-        command = "tools.convert", "prompts", "--config", config / "records.json"
-        math_prompts = folder / "prompts" / "math.jsonl"
-        asked = corpus / "asked.jsonl"
-        run_tool(folder, jobs, *command, "--input", asked, "--output", math_prompts)
-    model = base
-    if arm is not None:
-        model = trained(arm, folder, base, jobs)
-    generate: List[object] = ["tools.generate", "--config", config / "evaluation.json"]
-    for prompts in ("squad", "math"):
-        generate += ["--prompts", folder / "prompts" / f"{prompts}.jsonl"]
-    generate += ["--model", model, "--output-folder", folder / "answers", "--batch-size", 64]
-    run_tool(folder, jobs, *generate)
-    score: List[object] = ["tools.score", "run"]
-    for prompts in ("squad", "math"):
-        score += [f"--{prompts}", folder / "answers" / f"{prompts}.jsonl"]
-    counted = base if arm is None else folder / "finetune"
-    score += ["--parameters", counted / "parameters.json"]
-    if arm is not None:
-        score += ["--baseline", output / f"base-{seed}" / "scores.json"]
-    run_tool(folder, jobs, *score, "--output", folder / "scores.json")
-    shutil.rmtree(folder / "merged", ignore_errors=True)  # half a gigabyte each
-    return folder
+def train_and_answer(arm: Arm, folder: Path, base: Path) -> None:
+    """Make records, train, merge, and answer the held-out problems."""
+    config, records = folder / "config", folder / "train.mindrecord"
+    frame = ["--prompt", "none"]
+    own = ["--tokenizer", base / "tokenizer.json", "--model", base / "model.json", "--pack"]
+    words = ["tools.convert", "records", "--input", folder / "train.jsonl", "--output", records]
+    run_tool(folder, *words, *own, *frame, "--seq-length", 256)
+    prompts = folder / "prompts.jsonl"
+    words = ["tools.convert", "prompts", "--input", folder / "held-out.jsonl"]
+    run_tool(folder, *words, *frame, "--output", prompts)
+    trained, native = folder / "finetune", config / "finetune.yaml"
+    if not (trained / "run.json").is_file():
+        words = ["tools.finetune", "--config", native, "--model", config / "model.json"]
+        words += ["--base", base / "model.ckpt", "--records", records, "--checkpoints", 1]
+        run_tool(folder, *words, "--output", trained)
+    words = ["tools.merge", "--base", base / "model.ckpt", "--adapters", trained / "adapters"]
+    run_tool(folder, *words, "--config", native, "--output", folder / "merged")
+    rows = [json.loads(line) for line in (folder / "held-out.jsonl").open(encoding="utf-8")]
+    tokenizer = open_tokenizer(base / "tokenizer.json")
+    longest = max(len(tokenizer.encode(f" {row['solution']}")) for row in rows)
+    words = ["tools.generate", "--model", folder / "merged" / "1", "--prompts", prompts]
+    words += ["--output", folder / "answers.jsonl", "--batch-size", 64]
+    run_tool(folder, *words, "--max-new-tokens", longest + 16)
+    shutil.rmtree(folder / "merged")  # half a gigabyte
 
 
-def trained(arm: Arm, folder: Path, base: Path, jobs: int) -> Path:
-    """Records of TOKENS tokens, the training, the merge; give the merged model's folder."""
-    config, records = folder / "config", folder / "records" / "train.mindrecord"
-    if not records.is_file():
-        some = folder / "corpus" / "train-cut.jsonl"
-        tokens = cut(folder / "corpus" / "train.jsonl", base, arm.seq_length + 1, some)
-        write_json(folder / "tokens.json", {"tokens": tokens})
-        command = "tools.convert", "records", "--config", config / "records.json"
-        more: List[object] = ["--tokenizer", base / "tokenizer.json", "--model"]
-        more += [base / "model.json", "--output", records]
-        run_tool(folder, jobs, *command, "--input", some, *more)
-    checkpoint = base / "model.ckpt"
-    if not (folder / "finetune" / "run.json").is_file():
-        command = "tools.finetune", "--config", config / "finetune.yaml", "--base", checkpoint
-        more = ["--model", config / "model.json", "--records", records, "--checkpoints", 1]
-        run_tool(folder, jobs, *command, *more, "--output", folder / "finetune")
-    command = "tools.merge", "--base", checkpoint, "--config", config / "finetune.yaml"
-    adapters = folder / "finetune" / "adapters"
-    run_tool(folder, jobs, *command, "--adapters", adapters, "--output", folder / "merged")
-    return folder / "merged" / "1"
-
-
-def gather(folders: List[Path]) -> Dict[str, Any]:
-    """What the seeds of one arm found: means, their spread over the seeds, answers by kind."""
-    scores = [json.loads((folder / "scores.json").read_text("utf-8")) for folder in folders]
-    kinds: Dict[str, List[int]] = {}
-    for score in scores:
-        for kind, share in score["math"]["by_kind"].items():
-            right, count = kinds.get(kind, [0, 0])
-            kinds[kind] = [right + share["correct"], count + share["count"]]
-    accuracy = [100 * score["math"]["accuracy"] for score in scores]
+def count(folder: Path) -> Dict[str, Any]:
+    """Return right answers and right lines of a folder with answers.jsonl."""
+    command = [sys.executable, "-m", "tools.score", "math", "--json"]
+    command += ["--predictions", str(folder / "answers.jsonl")]
+    math = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    held = [json.loads(line) for line in (folder / "held-out.jsonl").open(encoding="utf-8")]
+    own = {row["id"]: row["solution"].split("\n") for row in held}
+    right = lines = 0
+    for row in map(json.loads, (folder / "answers.jsonl").open(encoding="utf-8")):
+        written = row["prediction"].strip().split("\n")
+        right += sum(map(str.__eq__, written, own[row["id"]]))
+        lines += max(len(written), len(own[row["id"]]))
+    losses = (folder / "finetune" / "loss.csv").read_text("utf-8").splitlines()[1:]
+    seconds = sum(float(line.split(",")[4]) for line in losses[1:])
     return {
-        "accuracy": accuracy,
-        "right": sum(right for right, _ in kinds.values()),
-        "asked": sum(count for _, count in kinds.values()),
-        "by_kind": kinds,
-        "f1": [score["squad"]["f1"] for score in scores],
-        "em": [score["squad"]["em"] for score in scores],
-        "eligible": [score["contest"]["eligible"] for score in scores],
+        "correct": math["correct"],
+        "count": math["count"],
+        "by_kind": {k: [v["correct"], v["count"]] for k, v in math["by_kind"].items()},
+        "right_lines": right,
+        "lines": lines,
+        "steps": len(losses),
+        "seconds": round(seconds, 1),
     }
 
 
-def table(found: Dict[str, Dict[str, Any]]) -> str:
-    """A Markdown table: means over the seeds, ± their standard deviation."""
+def measure(arm: Arm, output: Path, base: Path) -> Dict[str, Any]:
+    """Return what the arm came to; what is there is not made again."""
+    words = [arm.question, arm.name]
+    folder = output / "-".join("".join(c if c.isalnum() else "-" for c in word) for word in words)
+    result = folder / "result.json"
+    if not result.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "prepared.json").is_file():
+            prepare(arm, folder, base)
+        train_and_answer(arm, folder, base)
+        prepared = json.loads((folder / "prepared.json").read_text("utf-8"))
+        write_json(result, {**prepared, **count(folder)})
+    return json.loads(result.read_text("utf-8"))
+
+
+def table(found: Sequence[Dict[str, Any]]) -> str:
+    """Return a Markdown table of the results."""
     lines = [
-        "| training | right of asked | accuracy, % | F1 | EM | eligible |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| question | arm | rows × epochs | tokens | steps | s a step | right lines "
+        "| right answers, 95 % |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, arm in found.items():
-        cells = [f"{np.mean(arm[key]):.1f} ± {np.std(arm[key], ddof=1):.1f}" for key in _MEANS]
-        eligible = f"{sum(map(bool, arm['eligible']))} of {len(arm['eligible'])}"
+    for item in found:
+        low, high = wilson(item["correct"], item["count"])
         lines.append(
-            f"| {name} | {arm['right']} of {arm['asked']} | {' | '.join(cells)} "
-            f"| {'–' if name == 'base' else eligible} |"
+            f"| {item['question']} | {item['name']} | {item['rows']} × {item['epochs']} "
+            f"| {item['seen']} | {item['steps']} | {item['seconds'] / (item['steps'] - 1):.2f} "
+            f"| {100 * item['right_lines'] / item['lines']:.1f} % "
+            f"| {item['correct']} of {item['count']} ({100 * low:.0f} to {100 * high:.0f} %) |"
         )
-    return "\n".join(lines)
-
-
-_MEANS = ("accuracy", "f1", "em")
-_COLORS = (GREY, "#56b4e9", BLUE, ORANGE)
-
-
-def draw(found: Dict[str, Dict[str, Any]], path: Path) -> None:
-    """Accuracy by kind, all seeds together, with 95 % Wilson intervals."""
-    kinds = sorted({kind for arm in found.values() for kind in arm["by_kind"]})
-    figure = new_figure((8, 1.2 + 0.6 * len(kinds)))
-    axes = figure.subplots()
-    height = 0.8 / len(found)
-    for place, ((name, arm), color) in enumerate(zip(found.items(), _COLORS)):
-        shares = [arm["by_kind"].get(kind, [0, 0]) for kind in kinds]
-        values = [100 * right / count if count else math.nan for right, count in shares]
-        ends = [[100 * end for end in wilson(*share)] for share in shares]
-        spread = [
-            [max(0.0, v - low) for v, (low, _) in zip(values, ends)],
-            [max(0.0, high - v) for v, (_, high) in zip(values, ends)],
-        ]
-        at = [index + (place - (len(found) - 1) / 2) * height for index in range(len(kinds))]
-        bars = {"ecolor": "#333333", "elinewidth": 0.7, "capsize": 1.5}
-        axes.barh(at, values, height, color=color, label=name, xerr=spread, error_kw=bars)
-    axes.set_yticks(range(len(kinds)), kinds)
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 100), xlabel="accuracy in %, with 95 % intervals")
-    axes.set_title(f"After {TOKENS:,} training tokens, all seeds together")
-    axes.grid(axis="x", alpha=0.25)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(found))
-    save_figure(figure, path)
+    return "\n".join(lines) + "\n"
 
 
 @click.command(cls=Command, help=__doc__.splitlines()[0])
-@click.option("--run", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--base", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--output", type=click.Path(path_type=Path), default="runs/learning")
-@click.option("--seeds", default=3, show_default=True)
-@click.option("--each", "most", default=5, show_default=True, help="Test problems of each kind.")
-@click.option("--jobs", default=1, show_default=True, help="Trainings at a time.")
-def main(run: Path, output: Path, seeds: int, most: int, jobs: int) -> None:
-    base = run / "base"
-    output.mkdir(parents=True, exist_ok=True)
-    arms: List[Optional[Arm]] = [None, *ARMS]
-    with ThreadPoolExecutor(jobs) as pool:
-        folders = {}
-        for arm in arms:  # the base model's scores are the gate of the others
-            for seed in range(1, seeds + 1):
-                task = pool.submit(measure, arm, seed, base, output, most, jobs)
-                folders[arm.name if arm else "base", seed] = task
-            if arm is None:
-                for task in list(folders.values()):
-                    task.result()
-        done = {key: task.result() for key, task in folders.items()}
-    found: Dict[str, Dict[str, Any]] = {}
-    for name in dict.fromkeys(name for name, _ in done):
-        found[name] = gather([folder for (own, _), folder in done.items() if own == name])
-    write_json(output / "learning.json", found)
-    draw(found, output / "learning.png")
-    click.echo(table(found))
+@click.option("--only", "questions", multiple=True, help="Arms of this question alone; repeatable.")
+@click.option("--arm", "names", multiple=True, help="Arms of this name alone; repeatable.")
+def main(base: Path, output: Path, questions: Tuple[str, ...], names: Tuple[str, ...]) -> None:
+    arms: List[Arm] = [
+        arm
+        for arm in ARMS
+        if (not questions or arm.question in questions) and (not names or arm.name in names)
+    ]
+    if not arms:
+        known = ", ".join(dict.fromkeys(arm.question for arm in ARMS))
+        raise click.UsageError(f"no such arm; questions are {known}")
+    for arm in arms:
+        item = measure(arm, output, base)
+        click.echo(table([item]).splitlines()[-1])
+    done = [json.loads(path.read_text("utf-8")) for path in sorted(output.glob("*/result.json"))]
+    order = [(arm.question, arm.name) for arm in ARMS]
+    done.sort(key=lambda item: order.index((item["question"], item["name"])))
+    write_json(output / "learning.json", done)
+    write_text(output / "learning.md", table(done))
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def corpus(paths: Tuple[Path, ...], styles: Optional[Dict[str, Any]]) -> None:
 
     count, faults = 0, []
     for path in paths:
-        known = styles or recorded_styles(path.parent)
+        known = styles or recorded_styles(path.with_name("corpus.json"))
         with progress(f"check {path.name}", None, "rows") as bar:
             for rows, found in verify_rows(path, known):
                 count, faults = count + rows, faults + found

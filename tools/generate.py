@@ -13,11 +13,11 @@ from tools.cli import Command, config_option
 _EPILOG = """
 Example:
 
-  python -m tools.generate --model runs/R/base --prompts runs/R/prompts/math.jsonl
-  --output runs/R/baseline/math.jsonl
+  python -m tools.generate --model runs/R/base --prompts runs/R/prompts/test.jsonl
+  --output runs/R/baseline/test.jsonl
 
   python -m tools.generate --model merged/1 --model merged/2 --prompts squad.jsonl
-  --prompts math.jsonl --max-new-tokens squad=20 --max-new-tokens math=64 --output-folder evaluate
+  --prompts valid.jsonl --max-new-tokens squad=20 --max-new-tokens valid=64 --output-folder evaluate
 """
 _PATH = click.Path(path_type=Path)
 _DEFAULT_LENGTH = 64

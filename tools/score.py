@@ -11,6 +11,9 @@ from tools.cli import Accuracy, Group
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_STYLES = click.option(
+    "--styles", type=_FILE, help="corpus.json that says how solutions are worked out: right lines."
+)
 _PHASE = click.option("--phase", type=int, default=1, show_default=True, help="Phase's rules.")
 _OWN_PHASE = click.option("--phase", type=int, help="Its rules  [default: by what was asked]")
 
@@ -50,24 +53,30 @@ def squad(
 @click.option("--npy", type=_FILE, help="The organisers' .npy or .txt, echoed prompts included.")
 @click.option("--references", type=_FILE, help="The problems that --npy answers, in its order.")
 @click.option("--disagreements", is_flag=True, help="Print the answers on which judges disagree.")
+@_STYLES
 @_JSON
 def math(
     predictions: Optional[str],
     npy: Optional[str],
     references: Optional[str],
+    styles: Optional[str],
     disagreements: bool,
     as_json: bool,
 ) -> None:
-    """Accuracy of answers to arithmetic problems or choice questions, by judge and by kind."""
+    """Accuracy of answers to arithmetic problems or choice questions, by judge and by kind.
+
+    With --styles also how many lines of the solutions hold.
+    """
     if (npy is None) == (predictions is None) or (npy is None) != (references is None):
         raise click.UsageError("name either --predictions, or --npy and --references")
     from tools.scoring import arithmetic, scores, tables
 
-    verdicts = scores.math_verdicts(predictions, npy, references)
+    rows = scores.math_rows(predictions, npy, references)
     if disagreements:
-        click.echo(tables.disagreement_table(arithmetic.disagreements(verdicts)))
+        found = arithmetic.disagreements(scores.math_verdicts(rows))
+        click.echo(tables.disagreement_table(found))
         return
-    _print(scores.math_from_verdicts(verdicts), as_json, tables.math_table)
+    _print(scores.math_from_rows(rows, styles), as_json, tables.math_table)
 
 
 @main.command(epilog="Example:\n\npython -m tools.score contest --accuracy 0.64 --trained 3407872")
@@ -106,7 +115,7 @@ def contest(
 
 
 @main.command(
-    epilog="Example:\n\npython -m tools.score run --squad squad.jsonl --math math.jsonl "
+    epilog="Example:\n\npython -m tools.score run --squad squad.jsonl --math test.jsonl "
     "--parameters parameters.json --baseline baseline/scores.json --output scores.json"
 )
 @click.option("--squad", "reading", type=_FILE, required=True, help="Rows of reading answers.")
@@ -114,6 +123,7 @@ def contest(
 @click.option("--parameters", type=_FILE, required=True, help="JSON of parameter counts.")
 @click.option("--baseline", type=_FILE, help="scores.json of the base model, for the gate.")
 @click.option("--output", type=click.Path(dir_okay=False), required=True, help="scores.json.")
+@_STYLES
 @_OWN_PHASE
 @_JSON
 def run(
@@ -122,6 +132,7 @@ def run(
     parameters: str,
     baseline: Optional[str],
     output: str,
+    styles: Optional[str],
     phase: Optional[int],
     as_json: bool,
 ) -> None:
@@ -131,7 +142,7 @@ def run(
     """
     from tools.scoring import scores, tables
 
-    result = scores.score_run(reading, arithmetic, parameters, output, baseline, phase)
+    result = scores.score_run(reading, arithmetic, parameters, output, baseline, phase, styles)
     _print(result, as_json, tables.run_table)
 
 
@@ -151,6 +162,7 @@ def run(
 @click.option("--steps", type=_FILE, required=True, help="steps.json of the adapters.")
 @click.option("--merged", type=click.Path(exists=True, file_okay=False), help="Folder of models.")
 @click.option("--output", type=click.Path(dir_okay=False), required=True, help="best.json.")
+@_STYLES
 @_OWN_PHASE
 @_JSON
 def checkpoints(
@@ -160,13 +172,20 @@ def checkpoints(
     steps: str,
     merged: Optional[str],
     output: str,
+    styles: Optional[str],
     phase: Optional[int],
     as_json: bool,
 ) -> None:
-    """Score every checkpoint's answers in FOLDER/K/ and choose the best eligible one."""
+    """Score every checkpoint's answers to the validation problems and choose the best eligible one.
+
+    They are FOLDER/K/squad.jsonl and valid.jsonl; of equal scores the one of more right lines
+    counts, then the later.
+    """
     from tools.scoring import choose, tables
 
-    result = choose.score_checkpoints(folder, parameters, baseline, steps, output, merged, phase)
+    result = choose.score_checkpoints(
+        folder, parameters, baseline, steps, output, merged, phase, styles
+    )
     _print(result, as_json, tables.checkpoints_table)
 
 

@@ -16,7 +16,7 @@ from tools.files.errors import UserError
 
 STYLES = {
     "multiply": {"style": "schoolbook", "decimals": 4, "significant": None},
-    "divide": {"style": "scratchpad", "decimals": 2, "significant": None},
+    "divide": {"style": "columns", "decimals": 2, "significant": None},
     "function": {"style": "schoolbook", "decimals": None, "significant": 5},
     "add": {"style": "source", "decimals": None, "significant": None},
 }
@@ -30,7 +30,7 @@ def corpus(tmp_path_factory):
 
 
 def test_a_whole_corpus_holds(corpus):
-    choices = recorded_styles(corpus)
+    choices = recorded_styles(corpus / "corpus.json")
     assert choices == read_styles(STYLES, "test")
     for name, count in (("train", 300), ("valid", 20), ("test", 20)):
         found = list(verify_rows(corpus / f"{name}.jsonl", choices))
@@ -93,7 +93,7 @@ def test_an_english_row_is_held_against_its_box():
 def test_a_summary_that_does_not_say(tmp_path, summary):
     (tmp_path / "corpus.json").write_text(summary)
     with pytest.raises(UserError, match="does not say how its solutions are worked out"):
-        recorded_styles(tmp_path)
+        recorded_styles(tmp_path / "corpus.json")
 
 
 def test_the_summary_says_it_as_the_config_does(corpus):

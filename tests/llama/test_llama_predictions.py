@@ -33,6 +33,7 @@ def write_rows(path: Path, *rows: Any) -> Path:
         (["[1]"], 1, "not a JSON object"),
         ([row(prompt=5)], 1, '"prompt" is missing or not a string'),
         ([{"id": "1"}], 1, '"kind" is missing'),
+        ([row(problem=5)], 1, '"problem" is not a string'),
         ([row(references="2")], 1, '"references" is not a list of strings'),
         ([row(), "", row()], 3, "occurs twice"),
     ],
@@ -53,9 +54,10 @@ def test_no_rows_and_other_encodings(tmp_path: Path) -> None:
 
 
 def test_only_the_known_fields_go_on(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "p.jsonl", row(references=["2", "two"], extra=1), row(id="2"))
+    known = row(problem="1 + 1", references=["2", "two"])
+    path = write_rows(tmp_path / "p.jsonl", {**known, "extra": 1}, row(id="2"))
     first, second = read_prompts(path)
-    assert first.fields == row(references=["2", "two"]) and second.fields == row(id="2")
+    assert first.fields == known and second.fields == row(id="2")
     assert (first.line, second.line) == (1, 2)
 
 

@@ -50,8 +50,11 @@ def test_submit_makes_every_stage(project: Path, run: Path) -> None:
         "finetune/logs/worker_0.log",
         "finetune/logs/worker_1.log",
         "merged/5/model.ckpt",
+        "evaluate/5/valid.jsonl",
         "evaluate/5/scores.json",
         "evaluate/best.json",
+        "evaluate/test.jsonl",
+        "evaluate/scores.json",
         "report/report.md",
         "report/report.html",
     ):
@@ -61,6 +64,29 @@ def test_submit_makes_every_stage(project: Path, run: Path) -> None:
     trained = json.loads((run / "finetune" / "run.json").read_text())
     assert trained["workers"] == 2
     assert len(trained["checkpoints"]) == 5
+
+
+def test_the_choice_is_made_on_the_validation_problems_alone(run: Path) -> None:
+    scores = {
+        name: json.loads((run / name / "scores.json").read_text())
+        for name in ("baseline", *(f"evaluate/{number}" for number in range(1, 6)), "evaluate")
+    }
+    splits = [score["math"]["split"] for score in scores.values()]
+    assert splits == ["test", *["valid"] * 5, "test"]
+    assert all(score["math"]["lines"]["count"] >= 14 for score in scores.values())
+    best = json.loads((run / "evaluate/best.json").read_text())["checkpoint"]
+    chosen = run / "evaluate" / str(best)
+    assert scores["evaluate"]["squad"] == scores[f"evaluate/{best}"]["squad"]
+    told = [
+        json.loads((path).read_text())
+        for path in (run / "evaluate/test.run.json", chosen / "valid.run.json")
+    ]
+    assert told[0]["model"] == told[1]["model"]
+    # The test problems are asked of two models: no checkpoint has seen them before it is chosen.
+    assert {str(path.parent.relative_to(run)) for path in run.rglob("test.run.json")} == {
+        "baseline",
+        "evaluate",
+    }
 
 
 def test_a_second_make_does_nothing(project: Path, run: Path) -> None:
@@ -100,7 +126,7 @@ def test_a_killed_stage_goes_on_and_ends_the_same(
 ) -> None:
     first = {
         name: sha256(run / name)
-        for name in ("finetune/adapters/5.ckpt", "merged/5/model.ckpt", "baseline/math.jsonl")
+        for name in ("finetune/adapters/5.ckpt", "merged/5/model.ckpt", "evaluate/test.jsonl")
     }
     outputs = {
         "convert": ["base", "corpus", "records", "prompts"],

@@ -61,11 +61,11 @@ def test_biases_go_through_training_and_merge_as_they_were(run: Path) -> None:
 
 
 def test_scores_are_the_second_phase_s(run: Path) -> None:
-    prompts = read_predictions(run / "evaluate/5/math.jsonl")
+    prompts = read_predictions(run / "evaluate/test.jsonl")
     for row in prompts:
         assert row.prompt.startswith("<|User|>:Here is a question about ")
         assert row.prompt.endswith("<eoh>\n<|Bot|>:")
-    for name in ("baseline", *(f"evaluate/{number}" for number in range(1, 6))):
+    for name in ("baseline", "evaluate"):
         scores = json.loads((run / name / "scores.json").read_text("utf-8"))
         assert list(scores["math"]["judges"]) == ["phrase", "letter", "text"]
         assert scores["math"]["count"] == 24 and len(scores["math"]["by_kind"]) == 4

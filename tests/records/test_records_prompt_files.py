@@ -20,9 +20,11 @@ def lines(path):
 def test_math_prompts(rows, rows_file, tmp_path):
     output = tmp_path / "math.jsonl"
     assert write_math_prompts(rows_file, output, "smollm2") == len(rows)
-    expected = [(r.id, r.kind, render_prompt("smollm2", r.problem), r.answer) for r in rows]
+    expected = [
+        (r.id, r.kind, r.problem, render_prompt("smollm2", r.problem), r.answer) for r in rows
+    ]
     assert [tuple(line.values()) for line in lines(output)] == expected
-    assert list(lines(output)[0]) == ["id", "kind", "prompt", "reference"]
+    assert list(lines(output)[0]) == ["id", "kind", "problem", "prompt", "reference"]
 
 
 def test_squad_prompts(request, tmp_path):

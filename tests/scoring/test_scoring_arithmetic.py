@@ -16,7 +16,7 @@ from tools.scoring.arithmetic import (
     disagreements,
     judge,
     parse_reference,
-    score_math,
+    score_verdicts,
     wilson,
 )
 from tools.scoring.rows import Prediction
@@ -144,7 +144,8 @@ def rows(*texts):
 
 
 def test_counts_by_kind():
-    scores = score_math(rows(("add", "2"), ("add", "3"), ("root", "2.001"), ("add", "?")), RULES)
+    answers = rows(("add", "2"), ("add", "3"), ("root", "2.001"), ("add", "?"))
+    scores = score_verdicts([judge(row, RULES) for row in answers], RULES.judge)
     assert (scores["correct"], scores["count"], scores["accuracy"]) == (2, 4, 0.5)
     assert scores["unanswered"] == 1
     assert scores["judge"] == "rounded"
@@ -161,7 +162,7 @@ def test_disagreements():
 
 def test_nothing_to_judge():
     with pytest.raises(UserError):
-        score_math([], RULES)
+        score_verdicts([], RULES.judge)
 
 
 def test_wilson_against_published_values():

@@ -1,4 +1,4 @@
-"""Which checkpoint is handed in."""
+"""Which checkpoint is handed in, and that the test problems play no part in it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.files.errors import UserError
+from tools.scoring import tables
 from tools.scoring.choose import best_index, score_checkpoints
 
 
 def scores(*entries):
-    return [{"contest": {"eligible": eligible, "score": score}} for eligible, score in entries]
+    """Of (eligible, score) or (eligible, score, right lines)."""
+    return [
+        {
+            "contest": {"eligible": eligible, "score": score},
+            "math": {"lines": {"right": right[0]}} if right else {},
+        }
+        for eligible, score, *right in entries
+    ]
 
 
 @pytest.mark.parametrize(
@@ -22,11 +30,13 @@ def scores(*entries):
     [
         ([(True, 0.5)], 0),
         ([(True, 0.5), (True, 0.7), (True, 0.6)], 1),
-        ([(True, 0.7), (True, 0.7), (True, 0.6)], 0),  # of equals the earlier
-        ([(True, 0.6), (True, 0.7), (True, 0.7)], 1),
+        ([(True, 0.7), (True, 0.7), (True, 0.6)], 1),  # of equals the later
+        ([(True, 0.6), (True, 0.7), (True, 0.7)], 2),
+        ([(True, 0.7, 9), (True, 0.7, 8), (True, 0.6, 10)], 0),  # more right lines come before
+        ([(True, 0.7, 8), (True, 0.7, 9), (True, 0.7, 9)], 2),
         ([(True, 0.5), (False, 0.9)], 0),  # a better one that is not eligible
         ([(False, 0.9), (True, 0.5)], 1),
-        ([(False, 0.5), (False, 0.9), (False, 0.9)], 1),  # none is eligible: still the best
+        ([(False, 0.5), (False, 0.9), (False, 0.9)], 2),  # none is eligible: still the best
         ([(None, 0.5), (True, 0.1)], 1),
     ],
 )
@@ -34,16 +44,21 @@ def test_best(entries, best):
     assert best_index(scores(*entries)) == best
 
 
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.1, 0.2, 0.3])), min_size=1))
+ENTRIES = st.tuples(st.booleans(), st.sampled_from([0.1, 0.2, 0.3]), st.integers(0, 2))
+
+
+@given(st.lists(ENTRIES, min_size=1))
 def test_best_of_any(entries):
     best = best_index(scores(*entries))
     for place, entry in enumerate(entries):
         assert entry <= entries[best]
-        assert entry < entries[best] or place >= best
+        assert entry < entries[best] or place <= best
 
 
 PASSAGE = {"id": "q", "kind": "squad", "prompt": "p", "reference": "Denver Broncos"}
-PROBLEM = {"id": "m", "kind": "add", "prompt": "1 + 1 =", "reference": "2.00"}
+SUM = "计算 1.00 + 1.00 等于多少？"
+PROBLEM = {"id": "m", "kind": "add", "problem": SUM, "prompt": SUM, "reference": "2.00"}
+STYLE = {"styles": {"add": {"style": "direct", "decimals": 2, "significant": None}}}
 
 
 def write(path, *rows):
@@ -58,7 +73,7 @@ def run(tmp_path):
     for index, (reading, number) in enumerate(answers, 1):
         folder = tmp_path / "evaluate" / str(index)
         write(folder / "squad.jsonl", {**PASSAGE, "prediction": reading})
-        write(folder / "math.jsonl", {**PROBLEM, "prediction": number})
+        write(folder / "valid.jsonl", {**PROBLEM, "prediction": number})
     parameters = {"trained": 10, "total": 1000, "denominator": 1000}
     (tmp_path / "parameters.json").write_text(json.dumps(parameters))
     baseline = {"squad": {"f1": 100.0, "em": 100.0, "count": 1}}
@@ -91,6 +106,28 @@ def test_chosen_and_written(run):
     for index in (1, 2, 3):
         written = json.loads((run / "evaluate" / str(index) / "scores.json").read_text())
         assert written["contest"]["score"] == result["checkpoints"][index - 1]["score"]
+        assert written["math"]["split"] == "valid"
+        assert "lines" not in written["math"] and "lines" not in result["checkpoints"][index - 1]
+
+
+def test_of_equal_scores_more_right_lines_count(run):
+    """All are wrong in the answer; the first has one line right, and states it is not sure."""
+    solutions = ["1.00 + 1.00 = 2\n#### 3", "1.00 + 1.00 = 3\n#### 3", "#### 3"]
+    for index, solution in enumerate(solutions, 1):
+        folder = run / "evaluate" / str(index)
+        write(folder / "squad.jsonl", {**PASSAGE, "prediction": "Denver Broncos"})
+        write(folder / "valid.jsonl", {**PROBLEM, "prediction": f" {solution}"})
+    (run / "corpus.json").write_text(json.dumps(STYLE))
+    result = choose(run, styles=run / "corpus.json")
+    assert (result["checkpoint"], result["accuracy"]) == (1, 0.0)
+    assert [row["lines"] for row in result["checkpoints"]] == [
+        {"share": 0.5, "right": 1, "count": 2},
+        {"share": 0.0, "right": 0, "count": 2},
+        {"share": 0.0, "right": 0, "count": 2},
+    ]
+    assert "1 of 2, 50.00 %" in tables.checkpoints_table(result)
+    # Without styles nobody counts lines: the latest of the equals.
+    assert choose(run)["checkpoint"] == 3
 
 
 def test_the_weights_are_those_of_the_chosen_one(run):
@@ -110,7 +147,7 @@ def test_the_ineligible_better_one_is_passed_over(run):
     assert result["score"] < result["checkpoints"][1]["score"]
 
 
-@pytest.mark.parametrize("name", ["squad.jsonl", "math.jsonl"])
+@pytest.mark.parametrize("name", ["squad.jsonl", "valid.jsonl"])
 def test_missing_predictions(run, name):
     (run / "evaluate" / "2" / name).unlink()
     with pytest.raises(UserError, match="no such predictions"):

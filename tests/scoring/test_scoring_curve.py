@@ -51,6 +51,15 @@ def test_lines_gates_and_steps(tmp_path, drawn):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["step 20", "step 40", "3"]
 
 
+def test_right_lines_beside_accuracy(tmp_path, drawn):
+    rows = [{**row, "lines": {"share": row["checkpoint"] / 5}} for row in ROWS]
+    draw_checkpoints(rows, 2, None, tmp_path / "a.png")
+    draw_checkpoints([*rows[:2], ROWS[2]], 2, None, tmp_path / "b.png")
+    first, second = ({line.get_label(): line for line in f.axes[0].lines} for f in drawn)
+    assert list(first["right lines"].get_ydata()) == pytest.approx([20.0, 40.0, 60.0])
+    assert "accuracy" in first and "right lines" not in second  # not of all checkpoints
+
+
 def test_no_gate_and_the_same_bytes(tmp_path, drawn):
     for name in "ab":
         draw_checkpoints(ROWS[:1], 1, None, tmp_path / f"{name}.png")

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tools.files.errors import UserError
+from tools.records.prompts import render_prompt
 from tools.scoring import lines
 from tools.scoring.rows import Prediction, join, read_predictions, read_references
 
@@ -28,9 +29,16 @@ def test_rows(tmp_path):
         {"id": 7, "prediction": "", "reference": "x\u2028y", "references": ["z", "x\u2028y"]},
     )
     assert read_predictions(path) == [
-        Prediction("a", "add", "1+1", "2", "2", ("2",)),
-        Prediction("7", "unknown", "", "", "x\u2028y", ("x\u2028y", "z")),
+        Prediction("a", "add", "1+1", "2", "2", ("2",), "1+1"),
+        Prediction("7", "unknown", "", "", "x\u2028y", ("x\u2028y", "z"), ""),
     ]
+
+
+def test_the_problem_is_the_row_s_or_the_prompt_without_its_frame(tmp_path):
+    prompts = [render_prompt(frame, "1+1") for frame in ("alpaca", "vicuna")]
+    rows = [{**ROW, "id": str(n), "prompt": prompt} for n, prompt in enumerate(prompts)]
+    path = write(tmp_path, *rows, {**ROW, "problem": "2+2"})
+    assert [row.problem for row in read_predictions(path)] == ["1+1", "1+1", "2+2"]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +50,7 @@ def test_rows(tmp_path):
         ("9" * 5000, "not a JSON object"),
         ({**ROW, "id": None}, '"id" is missing'),
         ({**ROW, "prediction": 2}, '"prediction" is not a string'),
+        ({**ROW, "problem": 2}, '"problem" is not a string'),
         ({**ROW, "id": True}, '"id" is not a string'),
         ({**ROW, "references": "2"}, '"references" is not a list of strings'),
         ({**ROW, "kind": "a|b\n"}, '"kind" is not a short word'),
@@ -92,6 +101,6 @@ def test_references_in_every_form(tmp_path):
 
 def test_join(tmp_path):
     references = read_references(write(tmp_path, {"problem": "q", "answer": "1"}))
-    assert join(["x"], references, "f") == [Prediction("0", "unknown", "q", "x", "1", ("1",))]
+    assert join(["x"], references, "f") == [Prediction("0", "unknown", "q", "x", "1", ("1",), "q")]
     with pytest.raises(UserError, match="2 predictions for 1 references"):
         join(["x", "y"], references, "f")

@@ -93,6 +93,24 @@ def test_math(results):
     assert "| id |" in invoke("math", "--predictions", results, "--disagreements").output
 
 
+def test_right_lines(tmp_path):
+    problem = "计算 1.00 + 2.00 等于多少？"
+    row = {"kind": "add", "problem": problem, "prompt": f"Q: {problem}", "reference": "3.00"}
+    answers = ["1.00 + 2.00 = 3\n#### 3", "1.00 + 2.00 = 4\n#### 3"]
+    rows = [{**row, "id": str(n), "prediction": text} for n, text in enumerate(answers)]
+    path = lines(tmp_path / "valid.jsonl", rows)
+    styles = tmp_path / "corpus.json"
+    styles.write_text('{"styles": {"add": {"style": "direct", "decimals": 2}}}')
+    share = {"share": 0.75, "right": 3, "count": 4}
+    command = ("math", "--predictions", path)
+    assert as_json(*command, "--styles", styles)["lines"] == {**share, "by_kind": {"add": share}}
+    assert "3 of 4, 75.00 %" in invoke(*command, "--styles", styles).output
+    assert "lines" not in as_json(*command) and "right lines" not in invoke(*command).output
+    styles.write_text("{}")
+    result = invoke(*command, "--styles", styles)
+    assert result.exit_code == 2 and "does not say how its solutions" in result.output
+
+
 def test_contest():
     for accuracy in ("0.64", "64", "64%"):
         result = as_json("contest", "--accuracy", accuracy, "--trained", 3407872)
@@ -119,6 +137,7 @@ def test_run_without_and_with_a_baseline(reading, results, parameters, tmp_path)
     assert scores == json.loads(output.read_text(encoding="utf-8"))
     assert list(scores) == ["squad", "math", "parameters", "contest"]
     assert scores["parameters"] == {"trained": 10, "total": 1000, "ratio": 0.01}
+    assert "split" not in scores["math"]  # of a file of no such name
     assert list(scores["contest"]) == ["phase", "eligible", "score", "rank"]
     assert scores["contest"]["eligible"] is None
     assert scores["contest"]["score"] == pytest.approx(0.99 * 0.3 + 0.5 * 0.7)
@@ -185,7 +204,7 @@ def test_imports_neither_mindspore_nor_mindformers():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["", "squad", "math", "contest", "run"])
+@pytest.mark.parametrize("command", ["", "squad", "math", "contest", "run", "checkpoints"])
 def test_help_has_an_example(command):
     result = invoke(*command.split(), "--help")
     assert result.exit_code == 0

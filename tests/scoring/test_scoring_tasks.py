@@ -40,10 +40,10 @@ def as_rows(rows):
 def files(tmp_path):
     reading = {"id": "1", "kind": "squad", "prompt": "", "prediction": "a", "reference": "a"}
     (tmp_path / "squad.jsonl").write_text(json.dumps(reading) + "\n")
-    (tmp_path / "math.jsonl").write_text(as_rows(ANSWERS))
+    (tmp_path / "test.jsonl").write_text(as_rows(ANSWERS))
     counts = {"trained": 16777216, "total": 7321948160, "denominator": 7321000000}
     (tmp_path / "parameters.json").write_text(json.dumps(counts))
-    return [tmp_path / name for name in ("squad.jsonl", "math.jsonl", "parameters.json")]
+    return [tmp_path / name for name in ("squad.jsonl", "test.jsonl", "parameters.json")]
 
 
 def test_tasks():
@@ -68,13 +68,15 @@ def test_accuracy_by_subject_and_judge():
         "mmlu.a": 3,
     }
     assert "1 answers name no option" in tables.math_table(found)
+    # A letter has no lines that could be worked out.
+    assert tasks.score_answers(ANSWERS, RULES, {}) == found
 
 
 def test_a_run_is_scored_by_the_phase_that_asks_such_rows(files, tmp_path):
     result = scores.score_run(*files, tmp_path / "scores.json")
     # 16 777 216 / 7 321 000 000 = 0.00229, as the archive's 肆拾加贰 states it.
     assert result["parameters"]["ratio"] == pytest.approx(0.00229, abs=5e-6)
-    assert result["contest"]["phase"] == 2
+    assert result["contest"]["phase"] == 2 and result["math"]["split"] == "test"
     ratio = 16777216 / 7321000000
     assert result["contest"]["score"] == pytest.approx((1 - 10 * ratio) * 0.3 + 0.25 * 0.7)
     # No minimum is published for this model: without its baseline nobody knows.

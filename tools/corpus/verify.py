@@ -18,16 +18,15 @@ from tools.corpus.worked.rows import Styles
 from tools.corpus.worked.styles import read_styles
 from tools.files.errors import UserError
 from tools.files.parallel import ordered_map
-from tools.settings.profile import StyleChoice
+from tools.settings.profile import ResolvedStyle
 
 
-def recorded_styles(folder: Path) -> Styles:
-    """Read the styles out of a corpus.json; UserError where there is none, or none in it."""
-    path = folder / "corpus.json"
+def recorded_styles(path: Path) -> Styles:
+    """Return the styles in a corpus.json, a corpus' own or a config; UserError without any."""
     try:
         told = json.loads(path.read_text("utf-8"))["styles"]
         checked = {
-            kind: StyleChoice.model_validate(choice).model_dump() for kind, choice in told.items()
+            kind: ResolvedStyle.model_validate(choice).model_dump() for kind, choice in told.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
@@ -114,6 +113,6 @@ def faults_of(row: Row, styles: Styles) -> List[str]:
             faults.append(f"its answer must be {answer(problem)}, not {row.answer[:80]}")
     style = styles.get(row.kind)
     if style is not None and style.name != "source":
-        found = check_solution(row.problem, row.solution, style.rounding, answer=row.answer)
+        found = check_solution(row.problem, row.solution, style, answer=row.answer)
         faults += [f"solution, {fault}" for fault in found]
     return faults

@@ -38,7 +38,7 @@ def generate(
     """Answer every prompt of every file by every model, greedily; give the run files' contents.
 
     model_folders   each with model.ckpt, model.json and tokenizer.json or tokenizer.model.
-    outputs         a file a pair, models outermost: (A, squad), (A, math), (B, squad), ...
+    outputs         a file a pair, models outermost: (A, squad), (A, valid), (B, squad), ...
     max_new_tokens  a number a prompt file.
     stop            a prediction ends before the first of these texts.
     max_length      positions of the model: a longer prompt is refused, never cut.

@@ -25,7 +25,7 @@ class PromptRow(NamedTuple):
 
 
 def read_prompts(path: Path) -> list[PromptRow]:
-    """Read {"id", "kind", "prompt", "reference"[, "references"]} rows, JSON lines.
+    """Read {"id", "kind"[, "problem"], "prompt", "reference"[, "references"]} rows, JSON lines.
 
     Raises UserError at file:line for a row that is not of this form or an id met twice, and for
     a file without rows.
@@ -57,6 +57,8 @@ def _prompt_row(line: bytes, number: int, where: str, seen: set[str]) -> PromptR
     for key in ("id", "kind", "prompt", "reference"):
         if not isinstance(row.get(key), str):
             raise UserError(f'"{key}" is missing or not a string', where, "correct the row")
+    if not isinstance(row.get("problem", ""), str):
+        raise UserError('"problem" is not a string', where, "correct the row")
     references = row.get("references")
     if references is not None and not (
         isinstance(references, list) and all(isinstance(item, str) for item in references)
@@ -65,7 +67,7 @@ def _prompt_row(line: bytes, number: int, where: str, seen: set[str]) -> PromptR
     if row["id"] in seen:
         raise UserError(f"id {row['id'][:40]!r} occurs twice", where, "keep one row for each id")
     seen.add(row["id"])
-    kept = ("id", "kind", "prompt", "reference", "references")
+    kept = ("id", "kind", "problem", "prompt", "reference", "references")
     return PromptRow(number, row["prompt"], {key: row[key] for key in kept if key in row})
 
 

@@ -23,11 +23,13 @@ ORDER = (
     "convert-describe",
     "convert-records",
     "convert-squad",
-    "convert-prompts",
+    "convert-valid",
+    "convert-test",
     "baseline",
     "finetune",
     "merge",
     "evaluate",
+    "evaluate-test",
     *PACKAGING,
 )
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"

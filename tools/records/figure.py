@@ -13,7 +13,7 @@ _STYLES = {
     "answer": ("#000000", "|"),
     "direct": ("#56b4e9", "s"),
     "schoolbook": (BLUE, "D"),
-    "scratchpad": (ORANGE, "^"),
+    "columns": (ORANGE, "^"),
     "option": (BLUE, "D"),
 }
 

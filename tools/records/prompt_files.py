@@ -1,4 +1,4 @@
-"""Prompt files: {"id", "kind", "prompt", "reference"[, "references"]}, JSON lines."""
+"""Prompt files: {"id", "kind"[, "problem"], "prompt", "reference"[, "references"]}, JSON lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,13 @@ def write_squad_prompts(source: PathLike, output: PathLike, limit: Optional[int]
 def _math_prompts(rows: PathLike, frame: str) -> Iterator[Dict[str, Any]]:
     for row in read_rows(rows):
         prompt = render_prompt(frame, row.problem, where=f"{rows}, row {row.id[:40]}")
-        yield {"id": row.id, "kind": row.kind, "prompt": prompt, "reference": row.answer}
+        yield {
+            "id": row.id,
+            "kind": row.kind,
+            "problem": row.problem,
+            "prompt": prompt,
+            "reference": row.answer,
+        }
 
 
 def _squad_prompts(source: PathLike, limit: Optional[int]) -> Iterator[Dict[str, Any]]:

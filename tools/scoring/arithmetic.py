@@ -156,11 +156,6 @@ def score_verdicts(
     }
 
 
-def score_math(rows: Iterable[Prediction], rules: ArithmeticRules) -> Dict[str, Any]:
-    """Judge all rows; see score_verdicts for what comes back."""
-    return score_verdicts([judge(row, rules) for row in rows], rules.judge)
-
-
 def disagreements(verdicts: Iterable[Verdict]) -> List[Verdict]:
     """The verdicts on which not all judges are of one mind."""
     return [verdict for verdict in verdicts if len(set(verdict.right.values())) > 1]

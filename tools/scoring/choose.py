@@ -1,4 +1,4 @@
-"""Which checkpoint is handed in: the best eligible one, ties to the earlier."""
+"""Which checkpoint is handed in: the best eligible one on the validation problems."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ FIGURE = "checkpoints.png"
 def best_index(scores: List[Dict[str, Any]]) -> int:
     """The place, from 0, of the best of `scores` (scores.json contents, in training order).
 
-    Eligible ones come before others, then the contest score decides; of equals the earlier.
+    Eligible ones come before others, then the contest score decides, then the number of right
+    lines, where it is known; of equals the later, which has seen more.
     """
     keys = [
-        (bool(score["contest"]["eligible"]), score["contest"]["score"], -place)
+        (
+            bool(score["contest"]["eligible"]),
+            score["contest"]["score"],
+            score["math"].get("lines", {}).get("right", 0),
+            place,
+        )
         for place, score in enumerate(scores)
     ]
-    return -max(keys)[2]
+    return max(keys)[-1]
 
 
 def score_checkpoints(
@@ -36,13 +42,14 @@ def score_checkpoints(
     output: PathLike,
     merged: Optional[PathLike] = None,
     phase: Optional[int] = None,
+    styles: Optional[PathLike] = None,
 ) -> Dict[str, Any]:
-    """Score FOLDER/K/{squad,math}.jsonl of every checkpoint K, choose one, write `output`.
+    """Score FOLDER/K/{squad,valid}.jsonl of every checkpoint K, choose one, write `output`.
 
     Writes FOLDER/K/scores.json for each, checkpoints.png, then `output`, last: {"checkpoint",
-    "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "correct", "count", "eligible",
-    "score"}]} with the values of the chosen one beside, and "model_sha256" of its weights where
-    `merged`, the models' folder, is named.
+    "checkpoints": [{"checkpoint", "step", "f1", "em", "accuracy", "correct", "count", "lines",
+    "eligible", "score"}]} with the values of the chosen one beside, and "model_sha256" of its
+    weights where `merged`, the models' folder, is named; "lines" needs `styles`, see score_run.
     Raises UserError where a checkpoint's predictions are missing.
     """
     folder = Path(folder)
@@ -53,16 +60,17 @@ def score_checkpoints(
     scores: List[Dict[str, Any]] = []
     for index, step in enumerate(numbers, 1):
         place = folder / str(index)
-        for name in ("squad.jsonl", "math.jsonl"):
+        for name in ("squad.jsonl", "valid.jsonl"):
             if not (place / name).is_file():
                 raise UserError("no such predictions", place / name, "run `make evaluate` again")
         score = score_run(
             place / "squad.jsonl",
-            place / "math.jsonl",
+            place / "valid.jsonl",
             parameters,
             place / "scores.json",
             baseline,
             phase,
+            styles,
         )
         scores.append(score)
         rows.append(row_of(index, step, score))
@@ -77,7 +85,12 @@ def score_checkpoints(
 
 
 def row_of(index: int, step: Optional[int], score: Dict[str, Any]) -> Dict[str, Any]:
-    """What best.json says of checkpoint `index`, saved after `step`, from its scores.json."""
+    """Return what best.json says of checkpoint `index`, saved after `step`, from its scores.json.
+
+    "lines" is {"share", "right", "count"}, and absent where the scores lack it.
+    """
+    lines = score["math"].get("lines")
+    known = {"lines": {key: lines[key] for key in ("share", "right", "count")}} if lines else {}
     return {
         "checkpoint": index,
         "step": step,
@@ -86,6 +99,7 @@ def row_of(index: int, step: Optional[int], score: Dict[str, Any]) -> Dict[str, 
         "accuracy": score["math"]["accuracy"],
         "correct": score["math"]["correct"],
         "count": score["math"]["count"],
+        **known,
         "eligible": score["contest"]["eligible"],
         "score": score["contest"]["score"],
     }

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple, Union
 from tools.corpus.grammar import NoFit, parse
 from tools.corpus.rows import unframed
 from tools.files.errors import UserError
+from tools.records.prompts import problem_in
 from tools.scoring.lines import bounded_lines
 
 PathLike = Union[str, Path]
@@ -21,7 +22,10 @@ _KIND = re.compile(r"[\w.-]{1,60}")
 
 
 class Prediction(NamedTuple):
-    """One answer: `prediction` is the answer alone, `references` has `reference` first."""
+    """One answer: `prediction` is the answer alone, `references` has `reference` first.
+
+    problem   what was asked, without its frame.
+    """
 
     id: str
     kind: str
@@ -29,6 +33,7 @@ class Prediction(NamedTuple):
     prediction: str
     reference: str
     references: Tuple[str, ...]
+    problem: str = ""
 
 
 class Reference(NamedTuple):
@@ -41,9 +46,10 @@ class Reference(NamedTuple):
 
 
 def read_predictions(path: PathLike) -> List[Prediction]:
-    """Read {"id", "kind", "prompt", "prediction", "reference"[, "references"]} rows.
+    """Read {"id", "kind", "problem", "prompt", "prediction", "reference"[, "references"]} rows.
 
-    `kind` is "unknown" and `prompt` empty where absent. Raises UserError with file:line at a
+    `kind` is "unknown" and `prompt` empty where absent, `problem` what is left of the prompt
+    without its frame. Raises UserError with file:line at a
     row that is not of this form, at an id that occurs twice, and where there is no row.
     """
     rows: List[Prediction] = []
@@ -54,13 +60,15 @@ def read_predictions(path: PathLike) -> List[Prediction]:
         more = fields.get("references") or [reference]
         if not isinstance(more, list) or not all(isinstance(item, str) for item in more):
             raise UserError('"references" is not a list of strings', where, "correct the row")
+        prompt = _text(fields, "prompt", where, default="")
         row = Prediction(
             id=key,
             kind=_kind(fields, where),
-            prompt=_text(fields, "prompt", where, default=""),
+            prompt=prompt,
             prediction=_text(fields, "prediction", where),
             reference=reference,
             references=tuple(dict.fromkeys([reference, *more])),
+            problem=_text(fields, "problem", where, default=unframed(problem_in(prompt))),
         )
         _once(key, seen, number, where)
         rows.append(row)
@@ -98,8 +106,9 @@ def join(predictions: List[str], references: List[Reference], where: PathLike) -
         what = f"{len(predictions)} predictions for {len(references)} references"
         raise UserError(what, where, "name the file of the problems that were answered")
     return [
-        Prediction(row.id, row.kind, row.prompt, text, row.reference, (row.reference,))
+        Prediction(row.id, row.kind, row.prompt, text, row.reference, (row.reference,), problem)
         for text, row in zip(predictions, references)
+        for problem in [unframed(problem_in(row.prompt))]
     ]
 
 

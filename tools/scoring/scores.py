@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
+from tools.corpus.verify import recorded_styles
 from tools.files.atomic import write_json
 from tools.files.errors import CheckFailed, UserError
 from tools.scoring import contest as contest_scoring
 from tools.scoring.arithmetic import Verdict
 from tools.scoring.logs import read_log, write_log
 from tools.scoring.npy import read_predictions_file
-from tools.scoring.rows import join, read_predictions, read_references
+from tools.scoring.rows import Prediction, join, read_predictions, read_references
 from tools.scoring.squad import Answer, first_line, score_squad
-from tools.scoring.tasks import judge, score_answers, score_judged, task_of
+from tools.scoring.tasks import judge, score_answers, task_of
 from tools.settings.contest import Contest, ReadingScore, read_contest
 
 PathLike = Union[str, Path]
+HELD_OUT = ("valid", "test")
 
 # A log prints its floats in full, so that nothing but another jieba could move a digit.
 _SAME = 1e-6
@@ -54,25 +56,31 @@ def squad_from_log(path: PathLike) -> Dict[str, Any]:
     return scores
 
 
-def math_verdicts(
+def math_rows(
     predictions: Optional[PathLike] = None,
     npy: Optional[PathLike] = None,
     references: Optional[PathLike] = None,
-    rules: Optional[Contest] = None,
-) -> List[Verdict]:
-    """Judge our prediction rows, or the organisers' file `npy` (.npy, .txt) with `references`."""
-    rules = rules or read_contest()
+) -> List[Prediction]:
+    """Read our prediction rows, or the organisers' file `npy` (.npy, .txt) with `references`."""
     if predictions is not None:
-        rows = read_predictions(predictions)
-    else:
-        rows = join(read_predictions_file(npy), read_references(references), npy)
-    task_of(row.kind for row in rows)  # refuses a mixture
+        return read_predictions(predictions)
+    return join(read_predictions_file(npy), read_references(references), npy)
+
+
+def math_verdicts(rows: Sequence[Prediction]) -> List[Verdict]:
+    """Judge every row; UserError where tasks are mixed."""
+    rules = read_contest()
+    task_of(row.kind for row in rows)
     return [judge(row, rules) for row in rows]
 
 
-def math_from_verdicts(verdicts: List[Verdict], rules: Optional[Contest] = None) -> Dict[str, Any]:
-    """The "math" part of scores.json; see arithmetic.score_verdicts."""
-    return score_judged(verdicts, rules or read_contest())
+def math_from_rows(rows: Sequence[Prediction], styles: Optional[PathLike] = None) -> Dict[str, Any]:
+    """Return the "math" part of scores.json, see tasks.score_answers.
+
+    styles   a corpus.json that says how the solutions were worked out.
+    """
+    known = None if styles is None else recorded_styles(Path(styles))
+    return score_answers(rows, read_contest(), known)
 
 
 def contest_entry(
@@ -137,14 +145,16 @@ def score_run(
     output: PathLike,
     baseline: Optional[PathLike] = None,
     phase: Optional[int] = None,
+    styles: Optional[PathLike] = None,
 ) -> Dict[str, Any]:
     """Score a model's prediction rows and write scores.json, whole or not at all.
 
     `math` holds answers to problems, or to choice questions: without `phase`, the one that asks
-    such counts. `parameters` holds {"trained", "total", "denominator"}. `baseline` is the
-    scores.json of the base model on the same questions, of whose F1 and EM the contest's share
-    must be kept. Without it the contest's own minimum holds for the contest's own model on all of
-    its questions, and "eligible" stays null for any other.
+    such counts. Of a file valid.jsonl or test.jsonl, "math" has "split", its name, too; with
+    `styles`, see math_from_rows, "lines". `parameters` holds {"trained", "total", "denominator"}.
+    `baseline` is the scores.json of the base model on the same questions, of whose F1 and EM the
+    contest's share must be kept. Without it the contest's own minimum holds for the contest's own
+    model on all of its questions, and "eligible" stays null for any other.
     """
     rules = read_contest()
     counts = _read_parameters(parameters)
@@ -157,7 +167,10 @@ def score_run(
         minimum = minimum_of(baseline, reading["count"], rules)
     elif counts["denominator"] == rules.denominator and reading["count"] == rules.squad.questions:
         minimum = contest_scoring.published_minimum(rules, contest_scoring.phase_of(rules, phase))
-    answers = score_answers(rows, rules)
+    answers = math_from_rows(rows, styles)
+    split = Path(math).stem
+    if split in HELD_OUT:
+        answers["split"] = split
     scores = assemble(reading, answers, **counts, minimum=minimum, phase=phase, rules=rules)
     write_json(output, scores)
     return scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, Dict, Iterable, List, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from tools.corpus.kinds import is_choice
 from tools.scoring.arithmetic import JUDGES, Verdict
@@ -49,14 +49,20 @@ def squad_table(scores: Dict[str, Any]) -> str:
 
 
 def math_table(scores: Dict[str, Any]) -> str:
-    """Accuracy by judge and, by the contest's judge, by kind."""
+    """Accuracy by judge and, by the contest's judge, by kind; right lines by kind where known."""
     head = ["right", "of", "accuracy", "95 % interval"]
     judges = [["judge", *head]]
     for name, share in scores["judges"].items():
         mark = " (contest)" if name == scores["judge"] else ""
         judges.append([name + mark, *_share_cells(share)])
+    lines = scores.get("lines")
     kinds = [["kind", *head]]
     kinds += [[kind, *_share_cells(share)] for kind, share in scores["by_kind"].items()]
+    if lines:
+        kinds[0].append("right lines")
+        for row in kinds[1:]:
+            row.append(_lines_cell(lines["by_kind"].get(row[0])))
+        kinds.append(["all", *_share_cells(scores), _lines_cell(lines)])
     what = "name no option" if all(map(is_choice, scores["by_kind"])) else "hold no number"
     return f"{table(judges)}\n\n{table(kinds)}\n\n{scores['unanswered']} answers {what}"
 
@@ -97,12 +103,13 @@ def disagreement_table(verdicts: Iterable[Verdict]) -> str:
 
 
 def run_table(scores: Dict[str, Any]) -> str:
-    """The four parts of scores.json in five lines."""
-    contest = scores["contest"]
+    """The four parts of scores.json in a line each."""
+    contest, lines = scores["contest"], scores["math"].get("lines")
+    told = f", right lines {_lines_cell(lines)}" if lines else ""
     return "\n".join(
         [
             f"SQuAD F1 {scores['squad']['f1']:.2f}, EM {scores['squad']['em']:.2f}",
-            f"accuracy {100 * scores['math']['accuracy']:.2f} % ({scores['math']['judge']})",
+            f"accuracy {100 * scores['math']['accuracy']:.2f} % ({scores['math']['judge']}){told}",
             f"trained {scores['parameters']['trained']}, ratio {scores['parameters']['ratio']:.9f}",
             f"eligible {contest['eligible']}, score {contest['score']:.9f}, rank {contest['rank']}",
         ]
@@ -112,7 +119,7 @@ def run_table(scores: Dict[str, Any]) -> str:
 def checkpoints_table(result: Dict[str, Any]) -> str:
     """Every checkpoint's scores, the chosen one marked."""
     words = {True: "yes", False: "no", None: "not known"}
-    rows = [["checkpoint", "step", "F1", "EM", "accuracy", "eligible", "score"]]
+    rows = [["checkpoint", "step", "F1", "EM", "accuracy", "right lines", "eligible", "score"]]
     for row in result["checkpoints"]:
         chosen = " (chosen)" if row["checkpoint"] == result["checkpoint"] else ""
         rows.append(
@@ -122,6 +129,7 @@ def checkpoints_table(result: Dict[str, Any]) -> str:
                 _percent(row["f1"]),
                 _percent(row["em"]),
                 f"{100 * row['accuracy']:.2f} %",
+                _lines_cell(row.get("lines")),
                 words[row["eligible"]],
                 f"{row['score']:.6f}",
             ]
@@ -133,6 +141,12 @@ def _share_cells(share: Dict[str, Any]) -> List[str]:
     low, high = (f"{100 * end:.1f}" for end in share["interval"])
     accuracy = _percent(100 * share["accuracy"])
     return [str(share["correct"]), str(share["count"]), accuracy, f"{low} to {high}"]
+
+
+def _lines_cell(lines: Optional[Dict[str, Any]]) -> str:
+    if not lines:
+        return "-"
+    return f"{lines['right']} of {lines['count']}, {_percent(100 * lines['share'])} %"
 
 
 def _percent(value: float) -> str:

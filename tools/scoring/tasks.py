@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Sequence
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
 
 from tools.corpus.kinds import is_choice
+from tools.corpus.worked.styles import Style
 from tools.files.errors import UserError
 from tools.scoring import arithmetic, choices
 from tools.scoring.arithmetic import Verdict, score_verdicts
+from tools.scoring.right_lines import score_lines
 from tools.scoring.rows import Prediction
 from tools.settings.contest import Contest
 
@@ -35,14 +37,19 @@ def counting_judge(task: str, rules: Contest) -> str:
     return rules.choices.judge if task == CHOICES else rules.arithmetic.judge
 
 
-def score_judged(verdicts: Sequence[Verdict], rules: Contest) -> Dict[str, Any]:
-    """Count verdicts, see score_verdicts; UserError without any, and where tasks are mixed."""
-    task = task_of(verdict.kind for verdict in verdicts)
+def score_answers(
+    rows: Sequence[Prediction], rules: Contest, styles: Optional[Mapping[str, Style]] = None
+) -> Dict[str, Any]:
+    """Return the "math" part of scores.json, see score_verdicts, of whichever task the rows are.
+
+    styles   of the solutions that were trained on, by kind: with them "lines" is there too, see
+             score_lines, unless no row has any.
+
+    Raises UserError without any row, and where tasks are mixed.
+    """
+    task = task_of(row.kind for row in rows)
     names = choices.JUDGES if task == CHOICES else arithmetic.JUDGES
-    return score_verdicts(verdicts, counting_judge(task, rules), names)
-
-
-def score_answers(rows: Iterable[Prediction], rules: Contest) -> Dict[str, Any]:
-    """Judge all rows: the "math" part of scores.json, of whichever task they are."""
-    judged: List[Verdict] = [judge(row, rules) for row in rows]
-    return score_judged(judged, rules)
+    verdicts = [judge(row, rules) for row in rows]
+    scores = score_verdicts(verdicts, counting_judge(task, rules), names)
+    lines = None if styles is None else score_lines(rows, styles)
+    return {**scores, "lines": lines} if lines else scores

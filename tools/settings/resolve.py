@@ -51,7 +51,7 @@ def resolve(
     records.json     seq_length, prompt frame, recipe, and whether examples share rows; with
                      `given` its name and the model's vocabulary
     prompts.json     how many reading questions, prompt frame
-    evaluation.json  lengths and batch of the decoding
+    evaluation.json  lengths, by prompt file, and batch of the decoding
     finetune.yaml    MindFormers' config with seed, epochs, parallelism and the architecture for
                      packed rows filled in
 
@@ -69,9 +69,9 @@ def resolve(
     finetune = training_config(folder, settings, fit, chosen.epochs, seed, workers, hbm, pack)
     model_config = finetune["model"]["model_config"]
 
-    lengths = dict(settings.evaluation.max_new_tokens)
-    if fit.max_new_tokens:
-        lengths["math"] = fit.max_new_tokens
+    longest = settings.evaluation.max_new_tokens
+    solution = fit.max_new_tokens or longest["math"]
+    lengths = {"squad": longest["squad"], "valid": solution, "test": solution}
     files: Dict[str, Any] = {
         "profile.json": {
             "profile": check_name(profile, "PROFILE"),
@@ -103,7 +103,11 @@ def resolve(
             "seed": seed,
             "recipe": recipe,
             "weights": mix.counts,
-            **mix.model_dump(include={"repeat", "exponents", "styles", "separator"}),
+            **mix.model_dump(include={"repeat", "exponents"}),
+            "styles": {
+                kind: {**style.model_dump(), "separator": mix.separator}
+                for kind, style in mix.styles.items()
+            },
         },
         "records.json": {
             "seq_length": model_config["seq_length"],

@@ -1,85 +1,215 @@
-"""Least significant digit first: a line a column, the carry its last term.
+"""Arithmetic in columns of single digits, the least significant first.
 
-After the scratchpads of arXiv 2307.03381 (digits apart, last place first, the carry written out)
-and the layout of arXiv 2311.14737 (digits apart, operands padded to one length): the digit to be
-written depends only on the digits of its column and the last line's carry.
+Every digit that is written follows from at most four others, which stand beside it or at a constant
+distance, so that a small model can learn each step from a few hundred examples (arXiv 2307.03381).
+docs/worked-solutions.md says what each line means. Operands are whole numbers of the smallest
+decimal place, hundredths in the contest's slots; the point comes back in the answer line.
 """
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
-from typing import List, Tuple
+from typing import Callable, Dict, List, Tuple
 
-from tools.corpus.worked.numbers import EXACT, decimals, plain
+from tools.corpus.grammar import Problem
 
+# A power of 3 or more is worked out where its products have at most so many cells of four digits:
+# its solution then stays under 250 tokens of one digit each.
+_MOST_CELLS = 45
+# Quotients of divisors up to this one need no columns: each digit is looked up, D being below 100.
+_SHORT_DIVISOR = 10
 
-def _reversed_digits(value: Decimal, places: int) -> List[int]:
-    whole = int(value.scaleb(places, EXACT))
-    return [int(figure) for figure in reversed(str(whole))]
-
-
-def _apart(figures: List[int]) -> str:
-    return " ".join(map(str, figures))
-
-
-def _block(
-    expression: str, upper: List[int], sign: str, lower: List[int], body: List[str], out: List[int]
-) -> List[str]:
-    header = f"{expression}：{_apart(upper)} {sign} {_apart(lower)}"
-    return [header, *body, f"{_apart(out)}：{expression} = "]
+Joined = Callable[[str], str]
 
 
-def add_columns(a: Decimal, b: Decimal) -> Tuple[List[str], Decimal]:
-    """Add two numbers that are not negative; the lines and the sum."""
-    upper, lower = _padded(a, b)
-    body, out, carry = [], [], 0
-    for x, y in zip(upper, lower):
-        total = x + y + carry
-        body.append(f"{x} + {y} + {carry} = {total}")
-        carry, figure = divmod(total, 10)
-        out.append(figure)
-    if carry:
-        out.append(carry)
-    result = EXACT.add(a, b)
-    lines = _block(f"{plain(a)} + {plain(b)}", upper, "+", lower, body, out)
-    return [*lines[:-1], lines[-1] + plain(result)], result
+def column_lines(problem: Problem, places: int, separator: str = "") -> List[str]:
+    """Return the lines of work of a problem, none where there is nothing to work out.
+
+    places     decimals of the answer; quotients and roots get one more, to round by
+    separator  stands between digits that belong to different columns, for vocabularies that
+               join digits into one token
+    """
+    return COLUMNS[problem.kind](problem.numbers, places, separator.join)
 
 
-def subtract_columns(a: Decimal, b: Decimal) -> Tuple[List[str], Decimal]:
-    """Subtract b from a, 0 <= b <= a; the lines and the difference."""
-    upper, lower = _padded(a, b)
-    body, out, borrowed = [], [], 0
-    for x, y in zip(upper, lower):
-        top = x + 10 if x < y + borrowed else x
-        out.append(top - y - borrowed)
-        body.append(f"{top} - {y} - {borrowed} = {out[-1]}")
-        borrowed = int(top >= 10)
-    result = EXACT.subtract(a, b)
-    lines = _block(f"{plain(a)} - {plain(b)}", upper, "-", lower, body, out)
-    return [*lines[:-1], lines[-1] + plain(result)], result
+def _sum(numbers: Tuple, negate_second: bool, apart: Joined) -> List[str]:
+    first, second = _whole_numbers(*numbers)
+    signs = "-" if first < 0 else "+", "-+"[(second < 0) == negate_second]
+    width = max(len(str(abs(first))), len(str(abs(second))))
+    upper, lower = f"{abs(first):0{width}}", f"{abs(second):0{width}}"
+    relation = "<" if upper < lower else ">" if upper > lower else "="
+    sign, carry = "+" if signs[0] == signs[1] else "-", 0
+    lines = [f"{signs[0]}{apart(upper)}{signs[1]}{apart(lower)}{relation}{sign}"]
+    if relation == "<":
+        upper, lower = lower, upper
+    for x, y in zip(map(int, upper[::-1]), map(int, lower[::-1])):
+        total = x + y + carry if sign == "+" else x - y - carry
+        shown = total if sign == "+" else total % 10
+        lines.append(f"{x}{sign}{y}{sign}{carry}={shown}")
+        carry = abs(total // 10)
+    return lines
 
 
-def multiply_columns(a: Decimal, b: Decimal) -> Tuple[List[str], Decimal]:
-    """Multiply two numbers that are not negative; the lines and the product."""
-    upper = _reversed_digits(a, decimals(a))
-    lower = _reversed_digits(b, decimals(b))
-    body, out, carry = [], [], 0
-    for column in range(len(upper) + len(lower) - 1):
-        first = max(0, column - len(lower) + 1)
-        pairs = [(upper[i], lower[column - i]) for i in range(first, min(column + 1, len(upper)))]
-        total = sum(x * y for x, y in pairs) + carry
-        terms = [f"{x} * {y}" for x, y in pairs]
-        body.append(f"{' + '.join([*terms, str(carry)])} = {total}")
-        carry, figure = divmod(total, 10)
-        out.append(figure)
-    out.extend(int(figure) for figure in reversed(str(carry)) if carry)
-    result = EXACT.multiply(a, b)
-    lines = _block(f"{plain(a)} * {plain(b)}", upper, "*", lower, body, out)
-    return [*lines[:-1], lines[-1] + plain(result)], result
+def _product(first: int, second: int, apart: Joined, sign: str = "") -> List[str]:
+    """Multiply row by row; a cell is digit, digit above, carry and new digit."""
+    upper, lower = str(first), str(second)
+    if len(upper) < len(lower):
+        upper, lower = lower, upper
+    lines, above = [f"{sign}{apart(upper)}*{apart(lower)}"], [0] * (len(upper) + 1)
+    for y in map(int, lower[::-1]):
+        cells, row, carry = [], [], 0
+        for x, over in zip(map(int, upper[::-1]), above[1:]):
+            carry, digit = divmod(x * y + over + carry, 10)
+            cells += [x, over, carry, digit]
+            row.append(digit)
+        lines.append(f"{y}:{apart(map(str, cells))}")
+        above = [*row, carry]
+    return lines
 
 
-def _padded(a: Decimal, b: Decimal) -> Tuple[List[int], List[int]]:
-    places = max(decimals(a), decimals(b))
-    upper, lower = _reversed_digits(a, places), _reversed_digits(b, places)
-    length = max(len(upper), len(lower))
-    return [(row + [0] * length)[:length] for row in (upper, lower)]  # type: ignore[return-value]
+def _subtraction(factor: List[int], times: int, minuend: List[int]) -> Tuple[List[int], List[int]]:
+    """Subtract times * factor, digits from the last on; give the cells and the remainder.
+
+    A cell is digit of the factor, digit of the minuend, borrow (0 to 9) and digit that remains.
+    """
+    cells, remainder, borrow = [], [], 0
+    for x, over in zip(factor, minuend):
+        less = x * times + borrow
+        digit = (over - less) % 10
+        borrow = (less + digit - over) // 10
+        cells += [x, over, borrow, digit]
+        remainder.append(digit)
+    return cells, remainder
+
+
+def _digits(number: int, count: int) -> List[int]:
+    return [int(figure) for figure in f"{number:0{count}}"[::-1]]
+
+
+def _quotient(dividend: int, divisor: int, places: int, apart: Joined) -> List[str]:
+    """Divide digit by digit; `.` before a line begins the decimals."""
+    digits, width = str(dividend), len(str(divisor))
+    whole = max(1, len(digits) - width + 1)
+    used = len(digits) - whole + 1
+    current, lines = int(digits[:used]), []
+    for step in range(whole + places + 1):
+        if step:
+            if used >= len(digits) and not current and step >= whole:
+                break
+            following = digits[used] if step < whole else "0"
+            current, used = current * 10 + int(following), used + 1
+        q, rest = divmod(current, divisor)
+        point = "." if step == whole else ""
+        if divisor <= _SHORT_DIVISOR:
+            lines.append(f"{point}{current}:{q},{rest}")
+        else:
+            cells, _ = _subtraction(_digits(divisor, width + 1), q, _digits(current, width + 1))
+            lines.append(f"{point}{q}:{apart(map(str, cells))}")
+        current = rest
+    return lines
+
+
+def _fraction_of(top: int, bottom: int, places: int, apart: Joined, label: str = "") -> List[str]:
+    """The header of a quotient and its lines; one of zero has none."""
+    sign = "-" if (top < 0) != (bottom < 0) else ""
+    top, bottom = abs(top), abs(bottom)
+    header = f"{label}{sign}{apart(str(top))}/{apart(str(bottom))}"
+    return [header, *_quotient(top, bottom, places, apart)] if top else []
+
+
+def _multiply(numbers: Tuple, places: int, apart: Joined) -> List[str]:
+    first, second = (int(number.scaleb(_places(number))) for number in numbers)
+    if not first or not second:
+        return []
+    return _product(abs(first), abs(second), apart, "-" if (first < 0) != (second < 0) else "")
+
+
+def _power(numbers: Tuple, places: int, apart: Joined) -> List[str]:
+    base, exponent = numbers
+    size = abs(int(base.scaleb(_places(base))))
+    results = [size**step for step in range(1, exponent)]
+    cells = sum(len(str(result)) * len(str(size)) for result in results)
+    if not size or not 2 <= exponent <= 5 or (exponent > 2 and cells > _MOST_CELLS):
+        return []
+    lines = []
+    for step, result in enumerate(results, 2):
+        sign = "-" if step == exponent and base < 0 and exponent % 2 else ""
+        lines += _product(result, size, apart, sign)
+    return lines
+
+
+def _root(numbers: Tuple, places: int, apart: Joined) -> List[str]:
+    (radicand,) = numbers
+    if not radicand:
+        return []
+    whole, _, part = f"{radicand:f}".partition(".")
+    whole, part = (
+        whole.rjust(len(whole) + len(whole) % 2, "0"),
+        part.ljust(len(part) + len(part) % 2, "0"),
+    )
+    pairs = [(whole + part)[at : at + 2] for at in range(0, len(whole + part), 2)]
+    before = len(whole) // 2
+    shown = [apart(pair) for pair in pairs]
+    point = "." if part else ""
+    lines = [",".join(shown[:before]) + point + ",".join(shown[before:])]
+    root = rest = 0
+    for step in range(before + places + 1):
+        if step >= max(before, len(pairs)) and not rest:
+            break
+        current = rest * 100 + int(pairs[step] if step < len(pairs) else 0)
+        q = next(q for q in range(9, -1, -1) if (20 * root + q) * q <= current)
+        width = len(str(200 * root + 99))
+        cells, _ = _subtraction(_digits(20 * root + q, width), q, _digits(current, width))
+        lines.append(f"{'.' if step == before else ''}{q}:{apart(map(str, cells))}")
+        root, rest = 10 * root + q, current - (20 * root + q) * q
+    return lines
+
+
+def _mean(numbers: Tuple, places: int, apart: Joined) -> List[str]:
+    total, text = numbers[0], f"{numbers[0]}"
+    for place, number in enumerate(numbers[1:]):
+        total += number
+        text += f"{',' if place else ''}{number:+d}={total}"
+    return [
+        *([text] if len(numbers) > 1 else []),
+        *_fraction_of(total, len(numbers), places, apart),
+    ]
+
+
+def _discount(numbers: Tuple, places: int, apart: Joined) -> List[str]:
+    price, reduced = numbers
+    return _fraction_of((price - reduced) * 100, price, places, apart)
+
+
+def _sales(numbers: Tuple, places: int, apart: Joined) -> List[str]:
+    sales, growth = numbers
+    return _product(100 + growth, sales, apart)
+
+
+def _whole_numbers(*numbers: Decimal) -> List[int]:
+    """The numbers in units of the smallest decimal place that any of them has."""
+    places = max(map(_places, numbers))
+    return [int(number.scaleb(places)) for number in numbers]
+
+
+def _places(number: Decimal) -> int:
+    return max(0, -int(number.as_tuple().exponent))
+
+
+# The kinds in which there is something to work out.
+COLUMNS: Dict[str, Callable[[Tuple, int, Joined], List[str]]] = {
+    "add": lambda numbers, _, apart: _sum(numbers, False, apart),
+    "subtract": lambda numbers, _, apart: _sum(numbers, True, apart),
+    "multiply": _multiply,
+    "divide": lambda n, places, apart: _fraction_of(*_whole_numbers(*n), places, apart),
+    "power": _power,
+    "root": _root,
+    "equation": lambda n, places, apart: _fraction_of(-n[1], n[0], places, apart, "x="),
+    "mean": _mean,
+    "area": lambda n, _, apart: _product(*n, apart),
+    "discount": _discount,
+    "sales": _sales,
+    "mass": lambda n, *_: [f"{n[0]}*{n[1]}={n[0] * n[1]}"],
+    "fraction": lambda n, *_: [f"{n[0]}/{n[1]}:{math.gcd(*n)}"],
+}

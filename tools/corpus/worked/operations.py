@@ -11,7 +11,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import List, NamedTuple, Tuple
 
-from tools.corpus.worked.columns import add_columns, multiply_columns, subtract_columns
 from tools.corpus.worked.numbers import (
     EXACT,
     bracketed,
@@ -44,33 +43,29 @@ def aligned(a: Decimal, sign: str, b: Decimal) -> str:
     return f"{first} {sign} {second}"
 
 
-def add(a: Decimal, b: Decimal, scratchpad: bool) -> Tuple[List[str], Decimal]:
+def add(a: Decimal, b: Decimal) -> Tuple[List[str], Decimal]:
     """Add two numbers that are not negative."""
-    if scratchpad:
-        return add_columns(a, b)
     total = EXACT.add(a, b)
     return [f"{aligned(a, '+', b)} = {plain(total)}"], total
 
 
-def subtract(a: Decimal, b: Decimal, scratchpad: bool) -> Tuple[List[str], Decimal]:
+def subtract(a: Decimal, b: Decimal) -> Tuple[List[str], Decimal]:
     """Subtract b from a, 0 <= b <= a."""
-    if scratchpad:
-        return subtract_columns(a, b)
     difference = EXACT.subtract(a, b)
     return [f"{aligned(a, '-', b)} = {plain(difference)}"], difference
 
 
-def signed_sum(text: str, a: Decimal, sign: str, b: Decimal, scratchpad: bool) -> Worked:
+def signed_sum(text: str, a: Decimal, sign: str, b: Decimal) -> Worked:
     """Work out `a + b` or `a - b` with numbers of any sign; `text` is how the problem prints it."""
     other = b if sign == "+" else -b
     size_a, size_b = abs(a), abs(b)
     if (a < 0) == (other < 0):
         form, negative = f"{plain(size_a)} + {plain(size_b)}", a < 0
-        lines, size = add(size_a, size_b, scratchpad)
+        lines, size = add(size_a, size_b)
     else:
         large, small = max(size_a, size_b), min(size_a, size_b)
         form, negative = f"{plain(large)} - {plain(small)}", (a if size_a >= size_b else other) < 0
-        lines, size = subtract(large, small, scratchpad)
+        lines, size = subtract(large, small)
     value = size.copy_negate() if negative else size
     form = f"-({form})" if negative else form
     chain = [f"{text} = {form}"] if form != text else []
@@ -78,15 +73,13 @@ def signed_sum(text: str, a: Decimal, sign: str, b: Decimal, scratchpad: bool) -
     return Worked([*chain, *lines, *closing], Fraction(value))
 
 
-def multiply(a: Decimal, b: Decimal, scratchpad: bool) -> Tuple[List[str], Decimal]:
+def multiply(a: Decimal, b: Decimal) -> Tuple[List[str], Decimal]:
     """Multiply two numbers that are not negative."""
     parts_a, parts_b = digits(a), digits(b)
     product = EXACT.multiply(a, b)
     expression = f"{plain(a)} * {plain(b)}"
     if min(len(parts_a), len(parts_b)) <= 1:
         return [f"{expression} = {plain(product)}"], product
-    if scratchpad:
-        return multiply_columns(a, b)
     whole, parts = (b, parts_a) if len(parts_a) < len(parts_b) else (a, parts_b)
     lines, total = [f"{expression}："], Decimal(0)
     for index, (digit, exponent) in enumerate(parts):
@@ -94,16 +87,16 @@ def multiply(a: Decimal, b: Decimal, scratchpad: bool) -> Tuple[List[str], Decim
         value = EXACT.multiply(whole, part)
         lines.append(f"{plain(whole)} * {plain(part)} = {plain(value)}")
         if index:
-            more, total = add(total, value, scratchpad=False)
+            more, total = add(total, value)
             lines += more
         else:
             total = value
     return [*lines, f"{expression} = {plain(product)}"], product
 
 
-def signed_product(text: str, a: Decimal, b: Decimal, scratchpad: bool) -> Worked:
+def signed_product(text: str, a: Decimal, b: Decimal) -> Worked:
     """Work out `a * b` with numbers of any sign."""
-    lines, size = multiply(abs(a), abs(b), scratchpad)
+    lines, size = multiply(abs(a), abs(b))
     form = f"{plain(abs(a))} * {plain(abs(b))}"
     negative = (a < 0) != (b < 0) and bool(size)
     form = f"-({form})" if negative else form
@@ -113,15 +106,13 @@ def signed_product(text: str, a: Decimal, b: Decimal, scratchpad: bool) -> Worke
     return Worked([*chain, *lines, *closing], Fraction(value))
 
 
-def divide(dividend: int, divisor: int, places: int, scratchpad: bool) -> Worked:
+def divide(dividend: int, divisor: int, places: int) -> Worked:
     """Divide whole numbers, 0 <= dividend, 0 < divisor, to so many decimals."""
     expression = f"{dividend} / {divisor}"
     value = Fraction(dividend, divisor)
     if not dividend or str(divisor).rstrip("0") == "1":
         return Worked([f"{expression} {ending(value, places)}"], value)
     lines = [f"{expression}："]
-    if scratchpad and divisor > 9:
-        lines += [f"{divisor} * {factor} = {divisor * factor}" for factor in range(1, 10)]
     figures, at = str(dividend), 1
     while int(figures[:at]) < divisor and at < len(figures):
         at += 1
@@ -148,7 +139,7 @@ def conclusion(value: Fraction, places: int, computed: int, goes_on: bool) -> st
     return f"= {text} ≈ {shown(round_to(value, places))}"
 
 
-def signed_quotient(text: str, a: Decimal, b: Decimal, places: int, scratchpad: bool) -> Worked:
+def signed_quotient(text: str, a: Decimal, b: Decimal, places: int) -> Worked:
     """Work out `a / b` with numbers of any sign, b not 0."""
     size_a, size_b = abs(a), abs(b)
     negative = (a < 0) != (b < 0) and bool(a)
@@ -160,7 +151,7 @@ def signed_quotient(text: str, a: Decimal, b: Decimal, places: int, scratchpad: 
     signed = [f"-({form})" if negative else form for form in forms]
     chain = [form for form in signed if form != text]
     head = [" = ".join([text, *chain])] if chain else []
-    size = divide(whole_a, whole_b, places, scratchpad)
+    size = divide(whole_a, whole_b, places)
     value = -size.value if negative else size.value
     closing = [f"{text} {ending(value, places)}"] if negative else []
     return Worked([*head, *size.lines, *closing], value)

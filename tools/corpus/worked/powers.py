@@ -22,7 +22,7 @@ from tools.corpus.worked.numbers import (
 from tools.corpus.worked.operations import Worked, multiply, power_text
 
 
-def power(base: Decimal, exponent: int, rounding: Rounding, scratchpad: bool) -> Worked:
+def power(base: Decimal, exponent: int, rounding: Rounding) -> Worked:
     """Work out a power of a whole exponent from 0, the base of any sign."""
     value = Fraction(base) ** exponent
     text, size = power_text(base, exponent), base.copy_abs()
@@ -35,7 +35,7 @@ def power(base: Decimal, exponent: int, rounding: Rounding, scratchpad: bool) ->
     last = size
     for step in range(2, exponent + 1):
         lines.append(f"{power_text(size, step)} = {plain(last)} * {plain(size)}")
-        more, last = multiply(last, size, scratchpad)
+        more, last = multiply(last, size)
         lines += more
     exact = plain(last.copy_negate() if negative else last)
     rounds = f" {end}" if end != f"= {exact}" else ""

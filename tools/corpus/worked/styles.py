@@ -4,8 +4,7 @@ source       the contest's own solution text, not rounded.
 answer       the answer line alone.
 direct       signs set right, then the result in one step.
 schoolbook   digit by digit as on paper: split products with a running sum, long division, …
-scratchpad   the least significant digit first, a line a column with its carry; divisions with the
-             divisor's multiples at hand.
+columns      single digits in columns, the least significant first, each from a few beside it.
 option       of a choice question: the letter, then the option's text.
 
 All but `source` and `option` end in the same line, `#### NUMBER`, as the solutions of GSM8K do
@@ -24,20 +23,15 @@ from tools.corpus.render import solution_text
 from tools.corpus.rounding import Rounding
 from tools.corpus.solve import canonical
 from tools.corpus.worked import operations, powers, words
+from tools.corpus.worked.columns import COLUMNS, column_lines
 from tools.corpus.worked.direct import direct, function_value
 from tools.corpus.worked.numbers import as_decimal, places_of, rounded, terminates
 from tools.files.errors import UserError
 from tools.settings.profile import CHOICE
 
 ANSWER_LINE = "#### {}"
-_BOTH = ("schoolbook", "scratchpad")
 STYLES: Dict[str, Tuple[str, ...]] = {
-    kind: (
-        "source",
-        "answer",
-        "direct",
-        *(_BOTH if kind not in ("root", "function", "fraction") else _BOTH[:1]),
-    )
+    kind: ("source", "answer", "direct", "schoolbook", *(["columns"] if kind in COLUMNS else []))
     for kind in CHINESE
 }
 STYLES[ENGLISH] = ("source", "answer", "direct")
@@ -52,18 +46,24 @@ def styles_of(kind: str) -> Tuple[str, ...]:
 
 
 class Style(NamedTuple):
-    """How the problems of a kind are worked out, and to how many places their answers."""
+    """How the problems of a kind are worked out, and to how many places their answers.
+
+    separator   of `columns`: stands between digits of different columns, for vocabularies that
+                join digits into one token.
+    """
 
     name: str = "source"
     rounding: Rounding = Rounding()
+    separator: str = ""
 
 
 def read_styles(choices: Mapping[str, Mapping[str, Any]], where: object) -> Dict[str, Style]:
-    """Check styles by kind, {"style", "decimals", "significant"}, and give them.
+    """Check styles by kind, {"style", "decimals", "significant"[, "separator"]}, and return them.
 
     A style that computes its answer needs to know how far; `source` is never rounded, a fraction,
-    an English answer and a letter neither. Raises UserError, naming `where`, for an unknown kind
-    or style and for a rounding that is missing or given twice.
+    an English answer and a letter neither, and `columns` is rounded to decimals. Raises UserError,
+    naming `where`, for an unknown kind or style, for a rounding that is missing or given twice, and
+    for a separator that is more than one space.
     """
     styles = {}
     for kind, choice in choices.items():
@@ -79,13 +79,19 @@ def read_styles(choices: Mapping[str, Mapping[str, Any]], where: object) -> Dict
         if not given and name != "source" and kind not in _UNROUNDED:
             what = f"{kind} does not say how far its answer is rounded"
             raise UserError(what, where, "state decimals or significant")
-        styles[kind] = Style(name, rounding)
+        if name == "columns" and rounding.significant is not None:
+            raise UserError(f"columns of {kind} need decimals", where, "state decimals")
+        separator = choice.get("separator") or ""
+        if separator not in ("", " "):
+            raise UserError(f"the separator is {separator[:20]!r}", where, "state ' ' or none")
+        styles[kind] = Style(name, rounding, separator if name == "columns" else "")
     return styles
 
 
 def style_fields(style: Style) -> Dict[str, Any]:
     """Give a style as `read_styles` takes it."""
-    return {"style": style.name, **style.rounding._asdict()}
+    separator = {"separator": style.separator} if style.separator else {}
+    return {"style": style.name, **style.rounding._asdict(), **separator}
 
 
 def work_out(problem: Problem, style: Style) -> str:
@@ -101,10 +107,12 @@ def work_out(problem: Problem, style: Style) -> str:
     answer, value = _answer(problem, style.rounding)
     if style.name == "answer":
         lines: List[str] = []
+    elif style.name == "columns":
+        lines = column_lines(problem, style.rounding.decimals or 0, style.separator)
     elif style.name == "direct" or _too_long(problem):
         lines = direct(problem, value or Fraction(0), style.rounding)
     else:
-        lines = _steps(problem, style.rounding, style.name == "scratchpad")
+        lines = _steps(problem, style.rounding)
     return "\n".join([*lines, ANSWER_LINE.format(answer)])
 
 
@@ -171,7 +179,7 @@ def _answer(problem: Problem, rounding: Rounding) -> Tuple[str, Optional[Fractio
     return canonical(rounded(value, rounding)), value
 
 
-def _steps(problem: Problem, rounding: Rounding, scratchpad: bool) -> List[str]:
+def _steps(problem: Problem, rounding: Rounding) -> List[str]:
     kind, numbers = problem.kind, problem.numbers
     value = exact_value(problem)
     places = 0 if value is None else max(0, places_of(value, rounding))
@@ -180,12 +188,12 @@ def _steps(problem: Problem, rounding: Rounding, scratchpad: bool) -> List[str]:
         a, b = Decimal(numbers[0]), Decimal(numbers[1])
         text = f"{a:f} {sign} {b:f}"
         if kind in ("add", "subtract"):
-            return operations.signed_sum(text, a, sign, b, scratchpad).lines
+            return operations.signed_sum(text, a, sign, b).lines
         if kind == "multiply":
-            return operations.signed_product(text, a, b, scratchpad).lines
-        return operations.signed_quotient(text, a, b, places, scratchpad).lines
+            return operations.signed_product(text, a, b).lines
+        return operations.signed_quotient(text, a, b, places).lines
     if kind == "power":
-        return powers.power(Decimal(numbers[0]), int(numbers[1]), rounding, scratchpad).lines
+        return powers.power(Decimal(numbers[0]), int(numbers[1]), rounding).lines
     if kind == "root":
         return powers.root(Decimal(numbers[0]), rounding)[0]
     if kind == "function":
@@ -193,13 +201,13 @@ def _steps(problem: Problem, rounding: Rounding, scratchpad: bool) -> List[str]:
         return powers.function(Decimal(x), int(coefficient), int(exponent), rounding)[0]
     whole = [int(number) for number in numbers]
     if kind == "mean":
-        return words.mean(tuple(whole), places, scratchpad).lines
+        return words.mean(tuple(whole), places).lines
     if kind == "equation":
-        return words.equation(whole[0], whole[1], places, scratchpad).lines
+        return words.equation(whole[0], whole[1], places).lines
     if kind == "discount":
-        return words.discount(whole[0], whole[1], places, scratchpad).lines
+        return words.discount(whole[0], whole[1], places).lines
     if kind == "sales":
-        return words.sales(whole[0], whole[1], scratchpad).lines
+        return words.sales(whole[0], whole[1]).lines
     if kind == "fraction":
         return words.fraction(whole[0], whole[1])
-    return words.product({"area": "面积", "mass": "质量"}[kind], *whole, scratchpad).lines
+    return words.product({"area": "面积", "mass": "质量"}[kind], *whole).lines
