@@ -161,7 +161,7 @@ probe: $(R)/base/model.ckpt $(C)/finetune.yaml  ## which matrices are low-rank; 
 	@$(PROBE) --weights $< --output $(R)/probe/weights
 	$(if $(wildcard $(R)/finetune/run.json),@$(PROBE) --adapter $(R)/finetune/adapters --output $(R)/probe/adapter)
 
-SLICES := profile model tokenizer corpus records prompts evaluation
+SLICES := profile model tokenizer corpus records prompts evaluation training
 $(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: ;
 
 # Where the model and its vocabulary come from decides what they are made of.
@@ -244,8 +244,8 @@ $(R)/baseline/scores.json: $(R)/baseline/test.jsonl $(C)/corpus.json configs/con
 
 HOSTS = $(if $(NODES),--nodes '$(NODES)') $(if $(NODE_RANK),--node-rank '$(NODE_RANK)') \
 	$(if $(MASTER_ADDR),--master-addr '$(MASTER_ADDR)') $(if $(MASTER_PORT),--master-port '$(MASTER_PORT)')
-$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(R)/base/model.ckpt $(R)/records/train.mindrecord
-	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(HOSTS)
+$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(C)/training.json $(R)/base/model.ckpt $(R)/records/train.mindrecord
+	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --training $(C)/training.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(HOSTS)
 
 $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
 	$(STAGE) merge -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D)

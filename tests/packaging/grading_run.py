@@ -111,15 +111,22 @@ def make_run(run: Path) -> Path:
     write(run / "finetune/run.json", {"steps": STEPS, "seed": 1, "workers": 2})
     _data(run)
     write(run / "baseline/squad.jsonl", squad_answers(4, run))
-    write(run / "baseline/math.jsonl", math_answers(1))
+    write(run / "baseline/test.jsonl", math_answers(1))
     write(run / "baseline/scores.json", "")
     base_counts = run / "base" / "parameters.json"
     scores = run / "baseline" / "scores.json"
-    score_run(run / "baseline/squad.jsonl", run / "baseline/math.jsonl", base_counts, scores)
+    styles = config / "corpus.json"
+    score_run(
+        run / "baseline/squad.jsonl",
+        run / "baseline/test.jsonl",
+        base_counts,
+        scores,
+        styles=styles,
+    )
     for number in range(1, 6):
         folder = run / f"evaluate/{number}"
         write(folder / "squad.jsonl", squad_answers(5, run))
-        write(folder / "math.jsonl", math_answers(6 - abs(3 - number)))
+        write(folder / "valid.jsonl", math_answers(6 - abs(3 - number), seed=4))
     score_checkpoints(
         run / "evaluate",
         counts,
@@ -127,6 +134,16 @@ def make_run(run: Path) -> Path:
         run / "finetune/adapters/steps.json",
         run / "evaluate/best.json",
         run / "merged",
+        styles=styles,
+    )
+    write(run / "evaluate/test.jsonl", math_answers(6))
+    score_run(
+        run / "evaluate/3/squad.jsonl",
+        run / "evaluate/test.jsonl",
+        counts,
+        run / "evaluate/scores.json",
+        scores,
+        styles=styles,
     )
     return run
 

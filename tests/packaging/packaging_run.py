@@ -35,11 +35,11 @@ def write(path: Path, content: Any) -> Path:
     return path
 
 
-def math_rows(right: int, count: int = 12) -> list:
+def math_rows(right: int, count: int = 12, first: int = 1) -> list:
     """`count` answers of which the first `right` are right, of two kinds in turn."""
     rows = []
     for index in range(count):
-        a, b = index + 1, index + 2
+        a, b = index + first, index + first + 1
         answer = f"{a} + {b} = {a + b}" if index < right else NASTY
         kind = ("add", "divide")[index % 2]
         prompt = f"计算 {a} + {b} 等于多少？"
@@ -68,10 +68,14 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
     write(run / "config/finetune.yaml", yaml.safe_dump(finetune, sort_keys=False))
     profile = {"profile": "tiny", "budget": "quick", "recipe": "plain", "seed": 42, "cards": 2}
     write(run / "config/profile.json", {**profile, "device": "CPU", "artifacts": []})
-    evaluation = {"batch_size": 8, "max_new_tokens": ["squad=8", "math=16"], "min_new_tokens": 1}
+    evaluation = {
+        "batch_size": 8,
+        "max_new_tokens": ["squad=8", "valid=16", "test=16"],
+        "min_new_tokens": 1,
+    }
     write(run / "config/evaluation.json", evaluation)
     for name in ("model", "corpus", "records"):
-        write(run / f"config/{name}.json", {"seed": 42})
+        styles = write(run / f"config/{name}.json", {"seed": 42, "styles": {}})
     write(run / "config/resolved", "")
     write(run / "base/model.ckpt", b"base weights")
     kinds = {"add": {"rows": 9, "unique": 8, "duplicates": 1, "train": 6, "valid": 1, "test": 1}}
@@ -97,12 +101,13 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
         write(run / f"finetune/logs/worker_{rank}.log", log)
     write(run / "finetune/logs/scheduler.log", "")
     write(run / "baseline/squad.jsonl", squad_rows(right["squad_before"]))
-    write(run / "baseline/math.jsonl", math_rows(right["math_before"]))
+    write(run / "baseline/test.jsonl", math_rows(right["math_before"]))
     score_run(
         run / "baseline/squad.jsonl",
-        run / "baseline/math.jsonl",
+        run / "baseline/test.jsonl",
         parameters,
         run / "baseline/scores.json",
+        styles=styles,
     )
     for number in range(1, 6):
         write(run / f"finetune/adapters/{number}.ckpt", b"adapter %d" % number)
@@ -112,14 +117,25 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
         write(merged / "tokenizer.model", b"\x0avocabulary")
         folder = run / f"evaluate/{number}"
         write(folder / "squad.jsonl", squad_rows(right["squad_after"]))
-        write(folder / "math.jsonl", math_rows(max(0, right["math_after"] - abs(3 - number))))
+        valid = max(0, right["math_after"] - 1 - abs(3 - number))
+        write(folder / "valid.jsonl", math_rows(valid, first=51))
         score_run(
             folder / "squad.jsonl",
-            folder / "math.jsonl",
+            folder / "valid.jsonl",
             parameters,
             folder / "scores.json",
             baseline=run / "baseline/scores.json",
+            styles=styles,
         )
+    write(run / "evaluate/test.jsonl", math_rows(right["math_after"]))
+    score_run(
+        run / "evaluate/3/squad.jsonl",
+        run / "evaluate/test.jsonl",
+        parameters,
+        run / "evaluate/scores.json",
+        baseline=run / "baseline/scores.json",
+        styles=styles,
+    )
     digest = content_of(run / "merged/3/model.ckpt").sha256
     write(run / "evaluate/best.json", {"checkpoint": 3, "step": 6, "model_sha256": digest})
     for stage, seconds in (("finetune", 61.25), ("convert-math", 3.5)):
@@ -130,7 +146,7 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
     return run
 
 
-GOOD = {"math_before": 2, "math_after": 8, "squad_before": 2, "squad_after": 3}
+GOOD = {"math_before": 1, "math_after": 8, "squad_before": 2, "squad_after": 3}
 
 
 SCRIPTS = (

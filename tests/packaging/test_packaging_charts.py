@@ -39,14 +39,16 @@ def test_checkpoints(finished: Dict[str, Path]) -> None:
     chart = charts(gather(finished["run"]))["checkpoints"]
     lines = {line.look: line.path for line in chart.lines}
     assert points(lines["accuracy"]) == [
-        *((10, 50), (30, 41.67), (50, 33.33), (70, 41.67), (90, 50)),
+        *((10, 58.33), (30, 50), (50, 41.67), (70, 50), (90, 58.33)),
     ]
+    # Seven right lines of seventeen: each of five wrong answers is two lines for one.
+    assert points(lines["lines"])[2] == (50, 58.82)
     assert lines["f1 gate"] == "M0 55.00H100"
     assert lines["chosen"] == "M40.00 0H60.00V100H40.00Z"
     assert lines["em dots"].startswith("M10.00 25.00h0M30.00 25.00h0")
     assert chart.x_ticks == [(10, "2"), (30, "4"), (50, "6"), (70, "8"), (90, "10")]
     # Every look has its entry in the key or belongs to one.
-    assert set(chart.keys) == {"accuracy", "f1", "em", "band", "gate", "chosen"}
+    assert set(chart.keys) == {"accuracy", "lines", "f1", "em", "band", "gate", "chosen"}
     assert {word for look in lines for word in look.split()} == {*chart.keys, "dots"}
 
 
@@ -55,9 +57,11 @@ def test_kinds_that_were_asked_once_only(finished: Dict[str, Path]) -> None:
     del facts.before["math"]["by_kind"]["divide"]
     bars = charts(facts)["kinds"].bars
     assert [bar.name.zh for bar in bars] == ["全部题型", "加法", "除法"]
-    (_, before), (_, after) = bars[2].shares
+    (_, before, _), (_, after, lines) = bars[2].shares
     assert before is None
-    assert [round(value, 2) for value in after] == [66.67, 30.0, 90.32]
+    assert [round(value, 2) for value in (*after, lines)] == [66.67, 30.0, 90.32, 50.0]
+    del facts.after["math"]["lines"]
+    assert [lines for _, _, lines in charts(facts)["kinds"].bars[0].shares][1] is None
 
 
 @given(NUMBERS, NUMBERS)

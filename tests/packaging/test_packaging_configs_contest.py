@@ -78,7 +78,7 @@ MISTAKES = {
     ],
     "cut": [
         (PROFILE, "rank-01: {seq_length: 768, max_new_tokens: 700}", "rank-01: {}", "128 cuts"),
-        (RUN + "evaluation.json", '"valid=544"', '"valid=128"', "128 cuts the worked solutions"),
+        (RUN + "evaluation.json", '"test=544"', '"test=128"', "128 cuts the worked solutions"),
     ],
     "least": [
         (EVAL, "    min_new_tokens: 1\n", "", "min_new_tokens is missing"),

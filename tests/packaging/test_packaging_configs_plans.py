@@ -53,14 +53,14 @@ BAD_PROFILES: Dict[str, List[Tuple]] = {
 BAD_RUNS: Dict[str, List[Tuple]] = {
     "cards": [("profile.json", "cards", 4, "needs 2 cards, there are 4")],
     "device": [("profile.json", "device", "Ascend", "device is Ascend")],
-    "lengths": [("evaluation.json", "max_new_tokens", ["valid=608"], "not below the seq_length")],
+    "lengths": [("evaluation.json", "max_new_tokens", ["test=608"], "not below the seq_length")],
     "data": [
         ("records.json", "seq_length", 256, "seq_length is 608, the records have 256 (records"),
         (SUMMARY, "seq_length", 256, "the records have 256 (train.mindrecord.json)"),
         (SUMMARY, "left_out", 10, "6% of the examples were left out, longer than seq_length"),
     ],
     "packing": [(SUMMARY, "pack", False, "is PackedLlamaForCausalLM, the records are not packed")],
-    "worked": [("evaluation.json", "max_new_tokens", ["valid=128"], "cuts the worked solutions")],
+    "worked": [("evaluation.json", "max_new_tokens", ["test=128"], "cuts the worked solutions")],
     "answers": [(SUMMARY, "answer_tokens", 168 * 545, "544 is below the mean answer, 545 tokens")],
     "min_new_tokens": [("evaluation.json", "min_new_tokens", 0, "answers may be empty")],
     "checkpoints": [(SUMMARY, "rows", 16, "16 rows in batches of 2 on 2 cards make 4 steps")],
@@ -171,8 +171,8 @@ def test_a_bad_run_is_refused(copy: Path, rule: str, case: Tuple) -> None:
     for file, line in found:
         text = Path(file).read_text("utf-8").split("\n")[line - 1]
         # The line holds the key, or its counterpart in the config that is checked.
-        words = {"cards": "parallel_config", "pack": "type", "answer_tokens": "valid="}
-        words.update(frame="prompt", max_new_tokens="valid=")
+        words = {"cards": "parallel_config", "pack": "type", "answer_tokens": "test="}
+        words.update(frame="prompt", max_new_tokens="test=")
         assert words.get(key, key.split(".")[-1]) in text
 
 

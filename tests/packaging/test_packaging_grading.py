@@ -49,8 +49,8 @@ def test_an_honest_package_passes(honest: Dict[str, Path], tmp_path: Path) -> No
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"verdict.html", "verdict.json"}
     groups = {row.group for row in verdict.rows}
     assert {
-        *(f"scores/{name}.json" for name in ("baseline", "best", 1, 2, 3, 4, 5)),
-        *(f"predictions/{n}-{k}.jsonl" for n in ("baseline", 3) for k in ("math", "squad")),
+        *(f"scores/{name}.json" for name in ("baseline", "best", "best-test", 1, 2, 3, 4, 5)),
+        *(f"predictions/{n}.jsonl" for n in ("baseline-test", "best-test", "3-valid", "3-squad")),
         *(f"logs/training/worker_{rank}.log" for rank in range(2)),
         *("logs/squad/baseline.log", "logs/squad/best.log", "report/report.md"),
         *("training/loss.csv", "training/parameters.json", "training/steps.json"),
@@ -61,12 +61,49 @@ def test_an_honest_package_passes(honest: Dict[str, Path], tmp_path: Path) -> No
 
 
 def test_a_forged_figure(claims: Path, tmp_path: Path) -> None:
-    edit_json(claims / "scores/3.json", lambda scores: scores["math"].update(accuracy=0.99))
-    found = failed(graded(seal(claims), tmp_path).rows)
-    assert found == [
-        "scores/3.json: math.accuracy",
-        "scores/3.json: those of its 60 figures that differ",
+    edit_json(claims / "scores/best-test.json", lambda scores: scores["math"].update(accuracy=0.99))
+    edit_json(claims / "scores/2.json", lambda scores: scores["math"].update(accuracy=0.99))
+    assert failed(graded(seal(claims), tmp_path).rows) == [
+        "scores/2.json: those of its 76 figures that differ",
+        "scores/best-test.json: math.accuracy",
+        "scores/best-test.json: those of its 76 figures that differ",
     ]
+
+
+def test_right_lines_that_are_not(claims: Path, tmp_path: Path) -> None:
+    for name in ("best-test", "4"):
+        edit_json(
+            claims / f"scores/{name}.json", lambda scores: scores["math"]["lines"].update(right=8)
+        )
+    edit_json(claims / "scores/best.json", lambda best: best["lines"].update(right=8))
+    assert failed(graded(seal(claims), tmp_path).rows) == [
+        "scores/4.json: those of its 76 figures that differ",
+        "scores/best-test.json: math.lines.right",
+        "scores/best-test.json: those of its 76 figures that differ",
+        "scores/best.json: figures of the chosen one that differ",
+    ]
+
+
+def test_a_changed_answer(claims: Path, tmp_path: Path) -> None:
+    path = claims / "predictions/best-test.jsonl"
+    edit_rows(path, lambda rows: rows[-1].update(prediction=rows[-1]["reference"]))
+    found = failed(graded(seal(claims), tmp_path).rows)
+    assert "scores/best-test.json: math.accuracy" in found
+    assert "report/report.md: lines with figures that are not as measured" in found
+
+
+def test_test_problems_that_it_was_chosen_by(claims: Path, tmp_path: Path) -> None:
+    """As of a package in which the answers to the validation problems stand for both."""
+    shutil.copy(claims / "predictions/3-valid.jsonl", claims / "predictions/best-test.jsonl")
+    found = failed(graded(seal(claims), tmp_path).rows)
+    assert "predictions/best-test.jsonl: problems that it was chosen by" in found
+    assert "predictions/baseline-test.jsonl: problems that not all were asked" in found
+
+
+def test_a_checkpoint_that_was_asked_something_easier(claims: Path, tmp_path: Path) -> None:
+    edit_rows(claims / "predictions/2-valid.jsonl", lambda rows: rows.pop())
+    found = failed(graded(seal(claims), tmp_path).rows)
+    assert "predictions/2-valid.jsonl: problems that not all were asked" in found
 
 
 def test_an_altered_file_is_found_without_a_new_manifest(claims: Path, tmp_path: Path) -> None:
@@ -122,10 +159,10 @@ def test_a_swapped_adapter(honest: Dict[str, Path], claims: Path, tmp_path: Path
 
 
 def test_references_that_were_changed_to_fit_the_answers(claims: Path, tmp_path: Path) -> None:
-    edit_rows(claims / "predictions/3-math.jsonl", lambda rows: rows[-1].update(reference="-1"))
+    edit_rows(claims / "predictions/best-test.jsonl", lambda rows: rows[-1].update(reference="-1"))
     found = failed(graded(seal(claims), tmp_path).rows)
-    assert "predictions/3-math.jsonl: references that are not the answer" in found
-    assert "scores/3.json: math.accuracy" in found
+    assert "predictions/best-test.jsonl: references that are not the answer" in found
+    assert "scores/best-test.json: math.accuracy" in found
 
 
 def test_a_report_with_another_figure(claims: Path, tmp_path: Path) -> None:

@@ -15,30 +15,21 @@ from tools.corpus.grammar import parse
 from tools.corpus.kinds import CHINESE
 from tools.corpus.solve import canonical, solve
 from tools.files.errors import UserError
+from tools.packaging import layout
 from tools.packaging.grading import answers, choices, figures
 from tools.packaging.grading.answers import Sources
-from tools.packaging.grading.figures import problem_of
 from tools.packaging.grading.rows import Row
 from tools.packaging.grading.unpack import Package
-from tools.records.prompts import PROBLEM_FRAMES, render_prompt
+from tools.records.prompts import render_prompt
 from tools.scoring.rows import read_predictions
 from tools.settings.contest import Contest
-
-
-@pytest.mark.parametrize("frame", PROBLEM_FRAMES)
-def test_the_problem_of_a_prompt(frame: str) -> None:
-    prompt = render_prompt(frame, "计算 1 + 2 等于多少？")
-    assert problem_of(prompt, frame) == "计算 1 + 2 等于多少？"
-    if frame != "none":
-        assert problem_of(prompt + "x", frame) is None
-        assert problem_of("x" + prompt[1:], frame) is None or frame == "response"
-        assert problem_of("", frame) is None
 
 
 @pytest.mark.parametrize(
     ("change", "claim"),
     [
         ({"prompt": "计算 1 + 2 等于多少？"}, "prompts not as training has them"),
+        ({"problem": "计算 1 + 2 等于多少？"}, "prompts not as training has them"),
         ({"prompt": ""}, "references that are not the answer"),
         ({"reference": "7"}, "references that are not the answer"),
         ({"kind": "root"}, "references that are not the answer"),
@@ -47,11 +38,13 @@ def test_the_problem_of_a_prompt(frame: str) -> None:
 def test_prompts_and_references_that_are_not_ours(
     opened: Package, change: Dict[str, str], claim: str
 ) -> None:
-    assert failed(figures.answer_rows(opened, "3")) == []
+    assert failed(figures.answer_rows(opened, layout.CHOSEN)) == []
     rows = math_answers(6)
     rows[2].update(change)
-    write(opened.folder / "predictions/3-math.jsonl", rows)
-    assert f"predictions/3-math.jsonl: {claim}" in failed(figures.answer_rows(opened, "3"))
+    write(opened.folder / "predictions/best-test.jsonl", rows)
+    assert f"predictions/best-test.jsonl: {claim}" in failed(
+        figures.answer_rows(opened, layout.CHOSEN)
+    )
 
 
 QUESTIONS = [entry.row for entry in read_choices([choices.EMBEDDED])]
@@ -89,8 +82,8 @@ def test_choice_questions_and_letters_that_are_not_those_of_the_set(
     if change.get("reference") == "other":
         change = {"reference": "B" if rows[0]["reference"] == "A" else "A"}
     rows[0].update(change)
-    write(opened.folder / "predictions/3-math.jsonl", rows)
-    found = [text for text in failed(figures.answer_rows(opened, "3")) if "math" in text]
+    write(opened.folder / "predictions/best-test.jsonl", rows)
+    found = failed(figures.answer_rows(opened, layout.CHOSEN))
     assert (claim is None) == (found == [])
     assert claim is None or any(claim in text for text in found)
 
@@ -102,10 +95,10 @@ def test_letters_of_files_that_are_not_at_hand(
     edit(opened.folder / "configs/records.json", prompt="internlm")
     edit(opened.folder / "configs/profile.json", artifacts=["mmlu", "cmmlu"])
     monkeypatch.setattr(choices, "ROOT", tmp_path)
-    write(opened.folder / "predictions/3-math.jsonl", choice_answers(3))
+    write(opened.folder / "predictions/best-test.jsonl", choice_answers(3))
     (row,) = (
         row
-        for row in figures.answer_rows(opened, "3")
+        for row in figures.answer_rows(opened, layout.CHOSEN)
         if row.what == "references that are not the answer"
     )
     assert row.passed and "of 3 choice questions the form alone" in row.why
@@ -171,16 +164,16 @@ def decode_as(math: Callable[[dict], str], squad: Callable[[dict], str]) -> Call
         assert more == {"min_new_tokens": 1, "device": "CPU"}
         for path, output in zip(prompts, outputs):
             rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
-            told = math if path.name == "math.jsonl" else squad
+            told = squad if path.name == "squad.jsonl" else math
             write(output, [{**row, "prediction": told(row)} for row in rows])
 
     return generate
 
 
-def as_claimed(package: Package) -> Callable[[dict], str]:
-    path = package.folder / f"predictions/{package.best}-squad.jsonl"
-    known = {row.id: row.prediction for row in read_predictions(path)}
-    return lambda row: known[row["id"]]
+def as_claimed(package: Package, name: str = "3-squad") -> Callable[[dict], str]:
+    path = package.folder / f"predictions/{name}.jsonl"
+    known = {row.prompt: row.prediction for row in read_predictions(path)}
+    return lambda row: known.get(row["prompt"], row["reference"])
 
 
 def score(package: Package, rules: Contest, work: Path, **more: Any) -> List[Row]:
@@ -197,10 +190,12 @@ def again_rows(
 def test_weights_that_answer_as_claimed(
     opened: Package, rules: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode = decode_as(lambda row: row["reference"], as_claimed(opened))
+    decode = decode_as(as_claimed(opened, "best-test"), as_claimed(opened))
     monkeypatch.setattr("tools.llama.generate.generate", decode)
     rows = score(opened, rules, tmp_path / "work")
     assert failed(rows) == []
+    same = [row.measured for row in rows if row.what == "answers that are the same"]
+    assert same == [8, 8]
     (total,) = (row for row in rows if row.what == "accuracy, kinds as in this set")
     assert total.group == "test set (drawn anew, seed 5)"
     # 6 of 8 were right before; all of the new ones are, which is more, and no fault.
@@ -217,11 +212,22 @@ def test_weights_that_cannot_do_what_is_claimed(
     assert found == [
         "predictions/3-squad.jsonl: SQuAD F1, decoded again",
         "predictions/3-squad.jsonl: SQuAD EM, decoded again",
+        "predictions/best-test.jsonl: answers that are the same",
         "predictions/3-squad.jsonl: answers that are the same",
         "scores/best.json: eligible, decoded again",
         "test set (drawn anew, seed 5): accuracy, kinds as in this set",
         *(f"test set (drawn anew, seed 5): accuracy, {k}" for k in ("add", "divide", "multiply")),
     ]
+
+
+def test_test_answers_of_another_checkpoint(
+    opened: Package, rules: Contest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = decode_as(as_claimed(opened, "best-test"), as_claimed(opened))
+    monkeypatch.setattr("tools.llama.generate.generate", decode)
+    write(opened.folder / "predictions/best-test.jsonl", math_answers(4))
+    found = failed(score(opened, rules, tmp_path / "work"))
+    assert found == ["predictions/best-test.jsonl: answers that are the same"]
 
 
 def test_a_test_set_of_the_graders_own(
@@ -232,11 +238,12 @@ def test_a_test_set_of_the_graders_own(
         [{"problem": "计算 1.00 + 2.00 等于多少？", "solution": "1.00 + 2.00 = 3.00"}],
     )
     asked = []
-    decode = decode_as(lambda row: asked.append(row) or row["reference"], as_claimed(opened))
+    told = as_claimed(opened, "best-test")
+    decode = decode_as(lambda row: asked.append(row) or told(row), as_claimed(opened))
     monkeypatch.setattr("tools.llama.generate.generate", decode)
     rows = score(opened, rules, tmp_path / "work", test_set=own)
     assert failed(rows) == []
-    assert [row["prompt"] for row in asked] == [
+    assert [row["prompt"] for row in asked[8:]] == [
         render_prompt("alpaca", "计算 1.00 + 2.00 等于多少？")
     ]
     assert {row.group for row in rows if "accuracy" in row.what} == {"test set (hidden.json)"}
@@ -249,13 +256,13 @@ def test_a_test_set_of_the_graders_own(
     "values",
     [
         {"max_new_tokens": ["squad=8"]},
-        {"max_new_tokens": ["squad=8", "math=100000"]},
+        {"max_new_tokens": ["squad=8", "test=100000"]},
         {"max_new_tokens": 5},
         {"min_new_tokens": "1"},
     ],
 )
 def test_lengths_that_are_none(opened: Package, values: Dict[str, Any]) -> None:
-    assert answers._settings(opened)["max_new_tokens"] == {"squad": 8, "math": 16}
+    assert answers._settings(opened) == {"squad": 8, "valid": 16, "test": 16, "least": 1}
     edit(opened.folder / "configs/evaluation.json", **values)
     with pytest.raises(UserError, match="are no lengths up to 4096"):
         answers._settings(opened)

@@ -194,14 +194,14 @@ def test_a_run_made_again(
         shutil.copy(run / "finetune/adapters/1.ckpt", run / "finetune/adapters/3.ckpt")
         edit(run / "corpus/corpus.json", rows=10)
         edit(run / "evaluate/5/scores.json", parameters={"trained": 1})
-        write(run / "evaluate/3/math.jsonl", math_answers(6, seed=4))
+        write(run / "evaluate/test.jsonl", math_answers(6, seed=4))
     monkeypatch.setattr(again, "_make", lambda checkout, plan, records: run)
     measured = figures.measure(opened, COUNTS)
     rows = again.reproduce_rows(opened, FolderContents(opened.folder), measured, tmp_path / "work")
     assert failed(rows) == (
         [
             "data/corpus.json: figures that came out otherwise",
-            "predictions/3-math.jsonl: problems that are not those held out from this training",
+            "predictions/best-test.jsonl: problems that are not those held out from this training",
             "training/loss.csv: loss of step 3, which differs most",
             "adapter/adapter.ckpt: distance from the adapter that was trained again",
             "scores/5.json: trained parameters, trained again",
@@ -209,6 +209,24 @@ def test_a_run_made_again(
         if loss
         else []
     )
+
+
+@pytest.mark.parametrize("ours", ["float32", "bfloat16"])
+def test_another_precision_allows_more(
+    honest: Dict[str, Path], opened: Package, tmp_path: Path, ours: str
+) -> None:
+    """A loss that is 0.05 off passes where one of the two multiplied in bfloat16 alone."""
+    run = Path(shutil.copytree(honest["run"], tmp_path / "made"))
+    edit(opened.folder / "training/run.json", matmul_precision="bfloat16")
+    edit(run / "finetune/run.json", matmul_precision=ours)
+    path = run / "finetune/loss.csv"
+    text = path.read_text()
+    path.write_text(text.replace("\n3,6.47,", "\n3,6.42,"))
+    assert path.read_text() != text
+    rows = list(again._training_rows(opened, run))
+    worst = "training/loss.csv: loss of step 3, which differs most"
+    assert failed(rows) == ([worst] if ours == "bfloat16" else [])
+    assert all(("bfloat16" in row.why) is (ours == "float32") for row in rows[1:])
 
 
 def test_a_make_that_fails_is_told(opened: Package, tmp_path: Path) -> None:

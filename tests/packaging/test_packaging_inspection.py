@@ -63,7 +63,7 @@ def test_all_faults_are_named_at_once(package: Path) -> None:
     [
         *(name for names in PARTS.values() for name in names),
         *OURS,
-        *(name for model in ("baseline", 1, 5) for name in scored_files(model)),
+        *(name for model in ("baseline", 1, 5, "best-test") for name in scored_files(model)),
     ],
 )
 def test_a_missing_file_is_named_even_if_the_manifest_agrees(package: Path, name: str) -> None:
@@ -87,7 +87,7 @@ def test_empty_files(package: Path) -> None:
         ("source/tools/finetune.py", "open('/proc/cpuinfo')\n", None),
         ("source/tools/a.py", "\nP = '/home/me/x'\n", "source/tools/a.py:2: home folder /home/me"),
         ("source/Makefile", "X := /root/x\n", "source/Makefile:1: home folder /root/x"),
-        ("predictions/3-math.jsonl", '"/home/me"\n', None),
+        ("predictions/best-test.jsonl", '"/home/me"\n', None),
         ("scores/3.json", "{}", "logs/squad/best.log: its pairs give f1 75.0, the scores say None"),
         ("scores/3.json", "[]", "logs/squad/best.log: its pairs give em 75.0, the scores say None"),
         ("scores/2.json", "nothing", "scores/2.json: not JSON"),

@@ -18,7 +18,7 @@ from tools.packaging.report import TEMPLATES
 from tools.packaging.texts import Text
 
 SECTIONS = (
-    *("verdict", "scores", "kinds", "training", "checkpoints", "data", "inference", "examples"),
+    *("verdict", "kinds", "scores", "training", "checkpoints", "data", "inference", "examples"),
     *("environment", "hashes"),
 )
 VOID = {"meta", "link", "br", "img", "rect", "line", "path"}
@@ -140,7 +140,7 @@ def test_answers_stand_beside_the_reference_and_do_nothing(text: str, page: Page
 def test_a_model_that_is_not_eligible(tmp_path: Path) -> None:
     worse = {"math_before": 12, "math_after": 0, "squad_before": 4, "squad_after": 3}
     page = render_page(gather(fill_run(tmp_path / "run", worse)), "", TEMPLATES)
-    assert '<section id="verdict" class="bad"' in page
+    assert '<section id="verdict" class="not_eligible"' in page
     assert "which does not count without eligibility." in page
     assert "没有参赛资格，不作数。" in page
     assert "No answer was right." in page

@@ -14,6 +14,7 @@ from packaging_run import fill_run, math_rows, write
 from tools.files.errors import UserError
 from tools.packaging import sentences
 from tools.packaging.facts import gather
+from tools.packaging.page import render_page
 from tools.packaging.report import TEMPLATES, render_markdown, write_report
 from tools.packaging.tables import score_tables
 from tools.packaging.texts import say
@@ -38,11 +39,14 @@ def test_the_files(run: Path, tmp_path: Path) -> None:
     [
         "- Eligible: the best checkpoint has kept 90 % of the base model's reading (F1 50.00 "
         "before, 75.00 after; EM 50.00 before, 75.00 after).",
-        "- Arithmetic accuracy rose from 16.67 % to 66.67 % (8 of 12 problems); the 95 % "
-        "intervals overlap, so that this may be chance.",
-        "| all kinds | 16.67 | 4.70 to 44.80 | 2 of 12 | 66.67 | 39.06 to 86.19 | 8 of 12 |",
+        "> After 2 s of training the model solves 8 of 12 problems that it was never shown (95 %: "
+        "39 to 86 %), before it solved 1; of sums and differences 4 of 6 (95 %: 30 to 90 %), "
+        "before 1.",
+        "| all kinds | 8.33 | 1.49 to 35.39 | 1 of 12 | 4.35 | 66.67 | 39.06 to 86.19 | 8 of 12 | "
+        "50.00 |",
+        "| right lines, % | 4.35 | 50.00 | – |",
         "| to be kept (90 % of the base model) | 45.0000 | 45.0000 | – | – | – |",
-        "| 3 (best) | 6 | 75.00 | 75.00 | 66.67 | 39.06 to 86.19 | yes | 0.759840 |",
+        "| 3 (best) | 6 | 75.00 | 75.00 | 58.33 | 31.95 to 80.67 | 41.18 | yes | 0.701507 |",
         "| trained parameters | 4,096 |",
         "| low-parameter ratio | 0.022755556 |",
         "| LoRA on | .\\*wq\\|.\\*wk\\|.\\*wv\\|.\\*wo |",
@@ -50,7 +54,10 @@ def test_the_files(run: Path, tmp_path: Path) -> None:
         "| add | 9 | 8 | 1 | 6 | 1 | 1 | source |",
         "Training saw 5 examples in the frame alpaca, in 2 rows of 192 tokens, several whole ones "
         "a row (87.5 % of the positions in use). 1 did not fit and were left out, none was cut.",
-        "| add | 计算 1 + 2 等于多少？ | 1 + 2 = 3 | 3 |",
+        "add: 计算 1 + 2 等于多少？",
+        "    1 + 2 = 3",
+        "    a | b",
+        "    <script>alert(1)</script> **x** [y](javascript:z) 'q' \"r\"",
         "| finetune | 1:01 | 812 |",
         "| best adapter | finetune/adapters/3.ckpt | adapter/adapter.ckpt | "
         f"{hashlib.sha256(b'adapter 3').hexdigest()} |",
@@ -60,7 +67,8 @@ def test_the_files(run: Path, tmp_path: Path) -> None:
 )
 def test_golden_lines(finished: Dict[str, Path], line: str) -> None:
     # Counted by hand from the rows that conftest.py writes; the score is
-    # (1 - 4096 / 180000) * 0.3 + 8 / 12 * 0.7, the intervals are Wilson's.
+    # (1 - 4096 / 180000) * 0.3 + 7 / 12 * 0.7, the intervals are Wilson's. Of twelve answers one is
+    # one line of one, and each wrong one two of one.
     text = (finished["run"] / "report/report.md").read_text("utf-8")
     assert line in text.split("\n")
 
@@ -76,7 +84,7 @@ def test_ten_of_each_spread_over_the_kinds(run: Path) -> None:
     for index, row in enumerate(rows):
         # Of the first kind there are many, of the last one.
         row["kind"] = ("add", "add", "add", "add", "divide", "power")[index % 6]
-    write(run / "evaluate/3/math.jsonl", rows)
+    write(run / "evaluate/test.jsonl", rows)
     facts = gather(run)
     for examples in (facts.right, facts.wrong):
         kinds = [item.kind for item in examples]
@@ -98,10 +106,7 @@ def test_a_worse_model_is_called_worse(tmp_path: Path) -> None:
     assert not facts.eligible
     text = render_markdown(facts)
     assert "- Not eligible: the best checkpoint has not kept 90 % of the base" in text
-    assert (
-        "- Arithmetic accuracy fell: fine-tuning made the model worse, from 100.00 % to 8.33 % "
-        "(1 of 12 problems); the 95 % intervals do not overlap." in text
-    )
+    assert "\n> Training made the model worse: after 2 s it solves 1 of 12 problems" in text
     assert "which does not count without eligibility." in text
     assert "- No rank." in text
 
@@ -111,9 +116,62 @@ def test_nothing_right_at_all(tmp_path: Path) -> None:
     run = fill_run(tmp_path / "run", none)
     facts = write_report(run, run / "report")
     text = (run / "report/report.md").read_text("utf-8")
-    assert "did not change: 0.00 % before and after (0 of 12 problems)." in text
+    assert (
+        "\n> The model has not measurably learnt: after 2 s of training it solves 0 of 12" in text
+    )
     assert "passed by any model" in " ".join(map(str, sentences.claims(facts)))
     assert "### Right\n\nNo answer was right.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("math", "squad", "progress", "tone"),
+    [
+        ((1, 8), (2, 3), "learnt", "eligible"),
+        ((1, 8), (4, 3), "learnt", "not_eligible"),
+        ((2, 8), (2, 3), "same", "not_learnt"),
+        ((3, 3), (2, 3), "same", "not_learnt"),
+        ((0, 0), (4, 3), "same", "not_eligible"),
+        ((12, 1), (2, 3), "worse", "worse"),
+    ],
+)
+def test_what_has_not_learnt_is_never_good(
+    tmp_path: Path, math: tuple, squad: tuple, progress: str, tone: str
+) -> None:
+    values = {"math_before": math[0], "math_after": math[1], "squad_before": squad[0]}
+    facts = gather(fill_run(tmp_path / "run", {**values, "squad_after": squad[1]}))
+    assert (facts.progress, sentences.tone(facts)) == (progress, tone)
+    page = render_page(facts, "", TEMPLATES)
+    assert f'<section id="verdict" class="{tone}"' in page
+    assert ("✓" in page) == (tone == "eligible")
+    assert sentences.opening(facts).en.startswith(
+        {"learnt": "After 2 s of", "same": "The model has not mea", "worse": "Training made"}[
+            progress
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (119, "After 119 s of", "训练 119 秒后"),
+        (470, "After 8 minutes of", "训练 8 分钟后"),
+        (9000, "After 2.5 hours of", "训练 2.5 小时后"),
+    ],
+)
+def test_how_long_it_was_trained(
+    finished: Dict[str, Path], seconds: int, english: str, chinese: str
+) -> None:
+    facts = gather(finished["run"])
+    facts = facts._replace(steps=[facts.steps[0]._replace(seconds=seconds)])
+    assert sentences.opening(facts).en.startswith(english)
+    assert sentences.opening(facts).zh.startswith(chinese)
+
+
+def test_without_sums_nothing_is_said_of_them(finished: Dict[str, Path]) -> None:
+    facts = gather(finished["run"])
+    math = {**facts.after["math"], "by_kind": {}}
+    told = sentences.opening(facts._replace(after={**facts.after, "math": math}))
+    assert told.en.endswith("before it solved 1.") and told.zh.endswith("训练前答对 1 道。")
 
 
 def test_rank_means_something_for_the_contest_model_only(finished: Dict[str, Path]) -> None:
@@ -133,7 +191,7 @@ def test_records_that_were_given_are_told_as_such(run: Path) -> None:
     summary = {"given": given, "rows": 200, "seq_length": 256, "without_labels": 3, "frame": None}
     write(run / "records/train.mindrecord.json", summary)
     told = render_markdown(gather(run))
-    assert "held out from training" not in told
+    assert "held out from training" not in told and "never shown" not in told
     assert (
         "Training read train-fastchat256.mindrecord, which was made elsewhere: that none of these "
         "problems is in it was not measured." in told
@@ -148,13 +206,11 @@ def test_the_second_phase_speaks_of_choice_questions(finished: Dict[str, Path]) 
     facts = gather(finished["run"])
     contest = {**facts.after["contest"], "phase": 2}
     other = facts._replace(after={**facts.after, "contest": contest})
-    for chosen, english, chinese, unit in (
-        (facts, "Arithmetic accuracy", "算术正确率", "problems"),
-        (other, "Accuracy on choice questions", "选择题正确率", "questions"),
+    for chosen, english, unit in (
+        (facts, "Arithmetic accuracy", "problems"),
+        (other, "Accuracy on choice questions", "questions"),
     ):
-        change = sentences.verdict(chosen)[1]
-        assert change.en.startswith(f"{english} rose from") and f"of 12 {unit})" in change.en
-        assert change.zh.startswith(f"{chinese}由")
+        assert f"8 of 12 {unit} that it was never shown" in sentences.opening(chosen).en
         assert f"over 12 {unit} held out" in sentences.claims(chosen)[0].en
         tables = score_tables(chosen)
         assert tables["kinds"].caption == say("captions.kinds", what=sentences.accuracy(chosen))
@@ -177,6 +233,7 @@ def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:
         ("config/profile.json", None, "no such file"),
         ("baseline/scores.json", None, "no such file"),
         ("evaluate/best.json", None, "no such file"),
+        ("evaluate/scores.json", None, "no such file"),
         ("evaluate/best.json", "{", "damaged"),
         ("evaluate/best.json", "[]", "not an object"),
         ("evaluate/best.json", '{"checkpoint": 9}', "checkpoint 9 was not evaluated"),
@@ -189,7 +246,7 @@ def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:
         ),
         ("finetune/parameters.json", "{}", "is not a whole number"),
         ("stages/convert-math.json", "{}", "is not a number"),
-        ("evaluate/3/math.jsonl", "{\n", "not a JSON object"),
+        ("evaluate/test.jsonl", "{\n", "not a JSON object"),
     ],
 )
 def test_a_run_that_is_not_whole(run: Path, name: str, content: str, what: str) -> None:

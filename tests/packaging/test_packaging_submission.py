@@ -36,15 +36,16 @@ EXPECTED = {
     "logs/training/worker_0.log",
     "logs/training/worker_1.log",
     *(
-        f"predictions/{name}-{kind}.jsonl"
-        for name in ("1", "2", "3", "4", "5", "baseline")
-        for kind in ("math", "squad")
+        f"predictions/{number}-{kind}.jsonl"
+        for number in range(1, 6)
+        for kind in ("squad", "valid")
     ),
+    *(f"predictions/{name}.jsonl" for name in ("baseline-squad", "baseline-test", "best-test")),
     *(f"report/{name}.png" for name in ("accuracy", "checkpoints", "loss")),
     "report/hashes.json",
     "report/report.html",
     "report/report.md",
-    *(f"scores/{name}.json" for name in ("1", "2", "3", "4", "5", "baseline", "best")),
+    *(f"scores/{name}.json" for name in (*range(1, 6), "baseline", "best", "best-test")),
     "source/Dockerfile",
     "source/Makefile",
     "source/configs/contest.yaml",
@@ -126,7 +127,7 @@ def test_the_files_that_the_report_names_are_handed_in(finished: Dict[str, Path]
     text = (finished["output"] / TEAM / "report/report.md").read_text("utf-8")
     lines = [line for line in text.split("\n") if line.startswith("Source: ")]
     named = set(re.findall(r"`([^`]+)`", " ".join(lines)))
-    assert len(lines) == 15
+    assert len(lines) == 14
     assert named - EXPECTED == {"stages/"}
     for digest in re.findall(r"\| ([0-9a-f]{64}) \|", text):
         assert digest in (finished["output"] / TEAM / "report/hashes.json").read_text()
@@ -147,7 +148,7 @@ def test_a_report_of_an_earlier_state_is_not_handed_in(
 def test_an_answer_that_looks_like_a_path_does_not_spoil_the_report(
     finished: Dict[str, Path], run: Path, tmp_path: Path
 ) -> None:
-    answers = run / "evaluate/3/math.jsonl"
+    answers = run / "evaluate/test.jsonl"
     rows = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
     rows[8]["prediction"] = "so\n4 /5/6"
     write(answers, rows)
@@ -162,11 +163,13 @@ def test_copies_and_logs_are_the_runs(finished: Dict[str, Path]) -> None:
         "adapter/adapter.ckpt": "finetune/adapters/3.ckpt",
         "weights/model.ckpt": "merged/3/model.ckpt",
         "logs/training/worker_1.log": "finetune/logs/worker_1.log",
-        "predictions/3-math.jsonl": "evaluate/3/math.jsonl",
+        "predictions/best-test.jsonl": "evaluate/test.jsonl",
         "predictions/baseline-squad.jsonl": "baseline/squad.jsonl",
         "data/records.json": "records/train.mindrecord.json",
         "training/steps.json": "finetune/adapters/steps.json",
+        "predictions/4-valid.jsonl": "evaluate/4/valid.jsonl",
         "scores/5.json": "evaluate/5/scores.json",
+        "scores/best-test.json": "evaluate/scores.json",
     }
     for name, source in pairs.items():
         assert (folder / name).read_bytes() == (run / source).read_bytes()

@@ -25,6 +25,7 @@ FILES = {
     "records.json",
     "prompts.json",
     "evaluation.json",
+    "training.json",
     "finetune.yaml",
 }
 PROFILES = sorted(path.parent.name for path in CONFIGS.glob("*/profile.yaml"))
@@ -194,6 +195,20 @@ def test_a_path_that_make_would_take_for_another_is_refused(run, name, tmp_path)
         run(given=tmp_path / name)
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_bfloat16_is_for_trainings_of_the_pretrained_cpu_profile(run, tmp_path, profile):
+    """The losses that tests expect of tiny are those of float32; cards have a config of theirs."""
+    run(profile=profile)
+    training = json.loads((tmp_path / "config" / "training.json").read_text())
+    assert training == {"bfloat16_matmul": profile == "smollm2-135m"}
+
+
+def test_bfloat16_on_cards_is_the_configs_own(run, configs):
+    alter(configs / "llama3-8b" / "profile.yaml", put("bfloat16_matmul", True))
+    with pytest.raises(UserError, match="bfloat16_matmul is for the CPU"):
+        run(profile="llama3-8b")
+
+
 def test_the_decoder_is_told_the_device(run, tmp_path):
     for profile, device in (("tiny", "CPU"), ("llama3-8b", "Ascend")):
         run(profile=profile)
@@ -235,6 +250,7 @@ def put(dotted, value):
         ("tokenizer.kind", "file", {"tokenizer.json"}),
         ("prompt", "vicuna", {"tokenizer.json", "records.json", "prompts.json"}),
         ("pack", False, {"records.json", "finetune.yaml"}),
+        ("bfloat16_matmul", True, {"training.json"}),
         ("budgets.quick.epochs", 2, {"finetune.yaml"}),
         ("budgets.quick.corpus.train", 200, {"corpus.json"}),
         ("budgets.quick.corpus.test", 20, {"corpus.json"}),
@@ -298,7 +314,7 @@ def test_a_recipe_changes_the_corpus_only(run, configs):
     longer = {"seq_length": 96, "batch_size": 3, "max_new_tokens": 77}
     alter(configs / "tiny" / "profile.yaml", put("recipes.sums", longer))
     assert run(recipe="sums") == {"records.json", "evaluation.json", "finetune.yaml"}
-    assert run(recipe="plain") == FILES - {"model.json"}
+    assert run(recipe="plain") == FILES - {"model.json", "training.json"}
 
 
 def test_a_recipe_may_decide_how_many_rows(run, tmp_path, configs):

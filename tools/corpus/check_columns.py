@@ -134,7 +134,7 @@ def _operands(numbers: Numbers, second_changes: bool) -> str:
     """Give the first line of a sum or difference."""
     places = max(map(_places, numbers))
     one, other = (str(_whole(number, places)) for number in numbers)
-    length = max(len(one), len(other))
+    length = max(6, len(one), len(other))
     one, other = one.rjust(length, "0"), other.rjust(length, "0")
     first = "-" if numbers[0] < 0 else "+"
     second = "-" if (numbers[1] < 0) != second_changes else "+"

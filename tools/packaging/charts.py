@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 
 from tools.packaging import layout
 from tools.packaging.facts import Facts
-from tools.packaging.tables import sources_of_scores
+from tools.packaging.tables import right_lines, sources_of_scores
 from tools.packaging.texts import Text, label, say
 from tools.scoring.arithmetic import wilson
 from tools.training.losses import smoothed
@@ -46,10 +46,13 @@ class Chart(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """Accuracy and interval of one kind, before and after, in percent; None where not asked."""
+    """Of one kind, before and after: accuracy and its interval, and right lines, in percent.
+
+    None where it was not asked, or lines are not known.
+    """
 
     name: Text
-    shares: List[Tuple[str, Optional[Tuple[float, float, float]]]]
+    shares: List[Tuple[str, Optional[Tuple[float, float, float]], Optional[float]]]
 
 
 class Bars(NamedTuple):
@@ -71,9 +74,13 @@ def charts(facts: Facts) -> Dict[str, Any]:
 
 def _kinds(facts: Facts) -> Bars:
     sides = {"before": facts.before["math"], "after": facts.after["math"]}
-    bars = [Bar(say("cells.all_kinds"), [(side, _span(math)) for side, math in sides.items()])]
+    shares = [(side, _span(math), _lines(math)) for side, math in sides.items()]
+    bars = [Bar(say("cells.all_kinds"), shares)]
     for kind in facts.kinds:
-        shares = [(side, _span(math["by_kind"].get(kind))) for side, math in sides.items()]
+        shares = [
+            (side, _span(math["by_kind"].get(kind)), _lines(math, kind))
+            for side, math in sides.items()
+        ]
         bars.append(Bar(label("kinds", kind), shares))
     return Bars(bars, sources_of_scores(facts))
 
@@ -83,6 +90,11 @@ def _span(share: Optional[Dict[str, Any]]) -> Optional[Tuple[float, float, float
         return None
     low, high = share["interval"]
     return 100 * share["accuracy"], 100 * low, 100 * high
+
+
+def _lines(math: Dict[str, Any], kind: Optional[str] = None) -> Optional[float]:
+    share = right_lines(math, kind)
+    return None if share is None else 100 * share
 
 
 def _loss(facts: Facts) -> Chart:
@@ -134,14 +146,14 @@ def _checkpoints(facts: Facts) -> Chart:
         Line("f1 gate", f"M0 {100 - facts.minimum.f1:.2f}H100"),
         Line("em gate", f"M0 {100 - facts.minimum.em:.2f}H100"),
     ]
-    for look, values in (
-        ("f1", [squad["f1"] for squad in squads]),
-        ("em", [squad["em"] for squad in squads]),
-        ("accuracy", [100 * math["accuracy"] for math in maths]),
-    ):
+    curves = {key: [squad[key] for squad in squads] for key in ("f1", "em")}
+    if all("lines" in math for math in maths):
+        curves["lines"] = [100 * math["lines"]["share"] for math in maths]
+    curves["accuracy"] = [100 * math["accuracy"] for math in maths]
+    for look, values in curves.items():
         points = [(x, 100 - value) for x, value in zip(places, values)]
         lines += [Line(look, _path(points)), Line(f"{look} dots", _dots(points))]
-    names = ("accuracy", "f1", "em", "interval", "gate", "chosen")
+    names = (*reversed(curves), "interval", "gate", "chosen")
     keys = {name.replace("interval", "band"): say(f"figures.{name}") for name in names}
     steps = [str(item.step or item.number) for item in facts.checkpoints]
     files = (layout.SCORES.format(name=item.number) for item in facts.checkpoints)

@@ -9,13 +9,11 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 import yaml
 
 from tools.corpus.kinds import in_order
-from tools.corpus.rows import unframed
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
 from tools.packaging import layout
 from tools.packaging.leaks import absolute_paths
 from tools.packaging.stages import ORDER, PACKAGING
-from tools.records.prompts import problem_in
 from tools.scoring.contest import is_eligible
 from tools.scoring.rows import read_predictions
 from tools.scoring.scores import read_scores
@@ -35,7 +33,7 @@ class Checkpoint(NamedTuple):
 
 
 class Example(NamedTuple):
-    """One answer of the best checkpoint beside its reference."""
+    """One answer of the chosen checkpoint to a test problem, beside its reference."""
 
     kind: str
     problem: str
@@ -55,7 +53,8 @@ class Hash(NamedTuple):
 class Facts(NamedTuple):
     """What was measured in one run.
 
-    before, after  scores.json of the base model and of the best checkpoint.
+    before, after  scores.json of the base model and of the chosen checkpoint, on the test problems.
+    checkpoints    on the validation problems, by which one of them was chosen: `best`.
     minimum        F1 and EM that an eligible model reaches: the share of `before`.
     eligible       whether `after` reaches it.
     contest_model  whether the model and the number of questions are the contest's own.
@@ -84,6 +83,17 @@ class Facts(NamedTuple):
     hashes: List[Hash]
 
     @property
+    def progress(self) -> str:
+        """Whether what was learnt can be told from chance: "learnt", "same" or "worse".
+
+        That is, whether the 95 % intervals of the accuracy before and after lie apart.
+        """
+        before, after = (scores["math"]["interval"] for scores in (self.before, self.after))
+        if after[0] > before[1]:
+            return "learnt"
+        return "worse" if after[1] < before[0] else "same"
+
+    @property
     def kinds(self) -> List[str]:
         """The kinds of problem that were asked, in the contest's order."""
         asked = {*self.before["math"]["by_kind"], *self.after["math"]["by_kind"]}
@@ -100,10 +110,10 @@ def gather(run: Path) -> Facts:
     checkpoints = _checkpoints(run)
     chosen = _read(run, "evaluate/best.json")
     best = _number(chosen, "checkpoint", run / "evaluate/best.json")
-    after = {item.number: item.scores for item in checkpoints}.get(best)
-    if after is None:
+    if best not in [item.number for item in checkpoints]:
         what = f"checkpoint {best} was not evaluated"
         raise UserError(what, run / "evaluate/best.json", "evaluate again (make evaluate)")
+    after = read_scores(_there(run, "evaluate/scores.json"))
     parameters = _read(run, "finetune/parameters.json")
     for key in ("trained", "total", "denominator"):
         _number(parameters, key, run / "finetune/parameters.json")
@@ -111,7 +121,7 @@ def gather(run: Path) -> Facts:
         ReadingScore(f1=before["squad"]["f1"], em=before["squad"]["em"]),
     )
     eligible = is_eligible(after["squad"]["f1"], after["squad"]["em"], minimum)
-    right, wrong = _examples(run, best, rules)
+    right, wrong = _examples(run, rules)
     return Facts(
         run=run.resolve().name,
         profile=profile,
@@ -157,14 +167,14 @@ def _checkpoints(run: Path) -> List[Checkpoint]:
     ]
 
 
-def _examples(run: Path, best: int, rules: Contest) -> Tuple[List[Example], List[Example]]:
+def _examples(run: Path, rules: Contest) -> Tuple[List[Example], List[Example]]:
     """Up to ten right and ten wrong answers: the first of each kind, then the second, …"""
-    rows = read_predictions(_there(run, f"evaluate/{best}/math.jsonl"))
+    rows = read_predictions(_there(run, "evaluate/test.jsonl"))
     counting = counting_judge(task_of(row.kind for row in rows), rules)
     found: Dict[bool, Dict[str, List[Example]]] = {True: {}, False: {}}
     for row in rows:
         right = judge(row, rules).right[counting]
-        example = Example(row.kind, unframed(problem_in(row.prompt)), row.prediction, row.reference)
+        example = Example(row.kind, row.problem, row.prediction, row.reference)
         # A model may answer with what looks like a path, `4 /5/6`; a report may not hold any.
         if any(absolute_paths(line for text in example for line in text.split("\n"))):
             continue

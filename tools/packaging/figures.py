@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 from tools.files.figure import BLUE, GREY, new_figure, save_figure
 from tools.packaging.facts import Facts
 from tools.packaging.sentences import accuracy
+from tools.packaging.tables import right_lines
 from tools.scoring.choose import row_of
 from tools.scoring.curve import draw_checkpoints
 from tools.training.losses import draw_losses
@@ -22,14 +23,15 @@ def draw_figures(facts: Facts, folder: Path) -> None:
 
 
 def _accuracy(facts: Facts, path: Path) -> None:
-    before, after = (scores["math"]["by_kind"] for scores in (facts.before, facts.after))
-    kinds = facts.kinds
+    kinds = ["all kinds", *facts.kinds]
     figure = new_figure((7, 1.4 + 0.42 * len(kinds)))
     axes = figure.subplots()
-    for shares, color, label, shift in (
-        (before, GREY, "before", -0.2),
-        (after, BLUE, "after", 0.2),
+    for scores, color, label, shift in (
+        (facts.before, GREY, "before", -0.2),
+        (facts.after, BLUE, "after", 0.2),
     ):
+        math = scores["math"]
+        shares = {kinds[0]: math, **math["by_kind"]}
         present = [index for index, kind in enumerate(kinds) if kind in shares]
         chosen = [shares[kinds[index]] for index in present]
         values = [100 * share["accuracy"] for share in chosen]
@@ -42,12 +44,25 @@ def _accuracy(facts: Facts, path: Path) -> None:
             xerr=_whiskers(chosen, values),
             error_kw={"ecolor": "#333333", "elinewidth": 0.8, "capsize": 2},
         )
+        lines = [right_lines(math, kind) for kind in [None, *facts.kinds]]
+        marked = [
+            (100 * share, index + shift) for index, share in enumerate(lines) if share is not None
+        ]
+        if marked:
+            style = {
+                "s": 14,
+                "color": color,
+                "edgecolors": "#333333",
+                "linewidths": 0.6,
+                "zorder": 3,
+            }
+            axes.scatter(*zip(*marked), marker="D", label=f"right lines {label}", **style)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="accuracy in %, with 95 % intervals")
     axes.set_title(f"{accuracy(facts)} by kind of problem")
     axes.grid(axis="x", alpha=0.25)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     save_figure(figure, path)
 
 

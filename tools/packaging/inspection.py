@@ -105,7 +105,8 @@ def _required(contents: Contents) -> Iterator[str]:
             if name not in present:
                 yield f"{name}: missing, the part {part.name} needs it"
     numbers = range(1, rules.checkpoints + 1)
-    scored = [name for model in ("baseline", *numbers) for name in layout.scored_files(model)]
+    models = (layout.BASE, *numbers, layout.CHOSEN)
+    scored = [name for model in models for name in layout.scored_files(model)]
     for name in (*layout.OURS, *scored):
         if name not in present:
             yield f"{name}: missing"

@@ -25,6 +25,7 @@ LOSSES = "training/loss.csv"
 PARAMETERS = "training/parameters.json"
 STEPS = "training/steps.json"
 EVALUATION = "configs/evaluation.json"
+TRAINING = "configs/training.json"
 CORPUS = "data/corpus.json"
 RECORDS = "data/records.json"
 REPORT, REPORT_PAGE = "report/report.md", "report/report.html"
@@ -32,9 +33,9 @@ HASHES = "report/hashes.json"
 STAGES = "stages/"
 LOCK = "source/requirements/cpu.txt"
 METHOD = "source/submission/method.md"
-# `name` is a checkpoint's number or "baseline", `kind` one of KINDS.
-PREDICTIONS = "predictions/{name}-{kind}.jsonl"
-KINDS = ("squad", "math")
+# The two that are asked the test problems: the base model, and the chosen checkpoint, of which the
+# package holds its answers to the validation problems under its number too.
+BASE, CHOSEN = "baseline", "best-test"
 FIGURES = ("loss.png", "accuracy.png", "checkpoints.png")
 
 # Letters, digits and Chinese characters: a name that is safe as a file's everywhere.
@@ -121,9 +122,16 @@ def check_team(name: str) -> str:
 
 
 def scored_files(name: object) -> Tuple[str, ...]:
-    """What a package holds of the model `name`, "baseline" or a checkpoint's number."""
-    answers = (PREDICTIONS.format(name=name, kind=kind) for kind in KINDS)
-    return (SCORES.format(name=name), *answers)
+    """Return the paths of scores, answers to problems and reading answers of a model.
+
+    name   BASE, a checkpoint's number, or CHOSEN: that one reads nothing of its own, its scores
+           have the reading of its number.
+    """
+    scores = SCORES.format(name=name)
+    if name == CHOSEN:
+        return scores, f"predictions/{name}.jsonl"
+    split = "test" if name == BASE else "valid"
+    return scores, f"predictions/{name}-{split}.jsonl", f"predictions/{name}-squad.jsonl"
 
 
 def places(best: int, checkpoints: Iterable[int]) -> Dict[str, str]:
@@ -139,11 +147,11 @@ def places(best: int, checkpoints: Iterable[int]) -> Dict[str, str]:
         STEPS: "finetune/adapters/steps.json",
         "training/run.json": "finetune/run.json",
     }
-    folders = {"baseline": "baseline", **{str(n): f"evaluate/{n}" for n in checkpoints}}
-    for name, folder in folders.items():
-        scores, *answers = scored_files(name)
-        found[scores] = f"{folder}/scores.json"
-        found.update({path: f"{folder}/{kind}.jsonl" for path, kind in zip(answers, KINDS)})
+    for name in (BASE, *checkpoints, CHOSEN):
+        folder = {BASE: BASE, CHOSEN: "evaluate"}.get(name, f"evaluate/{name}")
+        for path in scored_files(name):
+            file = "scores.json" if path.startswith("scores/") else path.rpartition("-")[2]
+            found[path] = f"{folder}/{file}"
     return found
 
 

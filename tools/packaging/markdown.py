@@ -39,6 +39,12 @@ def escape(value: Any, limit: int = 1000) -> Markdown:
     return Markdown(text.replace("://", "\\://"))
 
 
+def code(text: str) -> Markdown:
+    """Give a text of several lines as a block that shows it as it is, whatever it holds."""
+    shown = ("".join(c if c.isprintable() else ascii(c)[1:-1] for c in x) for x in text.split("\n"))
+    return Markdown("\n".join(f"    {line}" for line in shown))
+
+
 def table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Markdown:
     """A Markdown table, first column to the left, the others to the right."""
     lines = [_row(head), "| :-- |" + " --: |" * (len(head) - 1)]

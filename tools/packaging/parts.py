@@ -16,7 +16,9 @@ def parts(facts: Facts) -> Dict[str, Any]:
     scores = sources_of_scores(facts)
     return {
         "facts": facts,
+        "opening": sentences.opening(facts),
         "subtitle": sentences.subtitle(facts),
+        "tone": sentences.tone(facts),
         "verdict": sentences.verdict(facts),
         "claims": sentences.claims(facts),
         "notes": sentences.notes(facts),
@@ -27,7 +29,7 @@ def parts(facts: Facts) -> Dict[str, Any]:
             "verdict": (*scores, layout.BEST, layout.PARAMETERS),
             "cards": scores,
             "data": (layout.CORPUS, layout.RECORDS),
-            "answers": (layout.PREDICTIONS.format(name=facts.best, kind="math"),),
+            "answers": layout.scored_files(layout.CHOSEN)[1:],
         },
         "say": say,
         "label": label,

@@ -8,10 +8,11 @@ from typing import Union
 from tools.files.atomic import atomic_path, write_json
 from tools.packaging.facts import Facts, gather
 from tools.packaging.figures import draw_figures
-from tools.packaging.markdown import Markdown, escape, table, text_table
+from tools.packaging.markdown import Markdown, code, escape, table, text_table
 from tools.packaging.page import render_page
 from tools.packaging.parts import parts
 from tools.packaging.provenance import ROOT
+from tools.packaging.run_tables import shortened
 from tools.packaging.tables import Table
 from tools.packaging.template import fill
 from tools.packaging.texts import say
@@ -47,6 +48,7 @@ def render_markdown(facts: Facts, templates: Path = TEMPLATES) -> str:
     """
     values = parts(facts)
     values["tables"] = {name: _table(content) for name, content in values["tables"].items()}
+    values.update(code=code, shortened=shortened)
     values["method"] = Markdown(_method(templates).strip())
     return fill(templates / "report.md.j2", values, autoescape=False, finalize=escape)
 

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from tools.files.progress import format_duration
 from tools.packaging import layout
-from tools.packaging.facts import Example, Facts
+from tools.packaging.facts import Facts
 from tools.packaging.sentences import tail_loss
 from tools.packaging.tables import Table, columns
 from tools.packaging.texts import label, say
@@ -37,11 +37,7 @@ _SETTINGS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
 def run_tables(facts: Facts) -> Dict[str, Table]:
     """Name -> table of what the run used and did."""
     tables = (training, hyperparameters, corpus, inference, environment, stages, hashes)
-    return {
-        **{table.__name__: table(facts) for table in tables},
-        "right": examples("right", facts.right, facts.best),
-        "wrong": examples("wrong", facts.wrong, facts.best),
-    }
+    return {table.__name__: table(facts) for table in tables}
 
 
 def training(facts: Facts) -> Table:
@@ -81,25 +77,14 @@ def inference(facts: Facts) -> Table:
     """The settings of the decoding."""
     rows: List[List[Any]] = [[say("cells.decoding"), say("cells.greedy")]]
     for name, value in facts.evaluation.items():
-        if isinstance(value, list):  # squad=20, math=128
+        if isinstance(value, list):  # squad=20, test=128
             value = ", ".join(str(item).replace("=", " ") for item in value)
         rows.append([label("decoding", name), value])
     head, files = columns("setting", "value"), (layout.EVALUATION,)
     return Table(say("captions.inference"), head, rows, files, numbers=False)
 
 
-def examples(name: str, items: Sequence[Example], best: int) -> Table:
-    """Answers of the best checkpoint side by side with the reference."""
-    rows = [
-        [label("kinds", item.kind), item.problem, shortened(item.answer), item.reference]
-        for item in items
-    ]
-    head = columns("kind", "problem", "answer", "reference")
-    files = (layout.PREDICTIONS.format(name=best, kind="math"),)
-    return Table(say(f"captions.{name}"), head, rows, files, numbers=False)
-
-
-def shortened(answer: str, first: int = 5, last: int = 2, width: int = 100) -> str:
+def shortened(answer: str, first: int = 20, last: int = 4, width: int = 100) -> str:
     """An answer whose middle lines, and whose lines beyond `width`, give way to an ellipsis.
 
     The end stays: a worked solution has its result there.

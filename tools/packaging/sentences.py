@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from tools.corpus.kinds import is_choice
 from tools.packaging.facts import Facts
 from tools.packaging.texts import Text, label, say
+from tools.scoring.arithmetic import wilson
+
+SUMS = ("add", "subtract")
+_UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 
 def subtitle(facts: Facts) -> Text:
@@ -15,8 +19,42 @@ def subtitle(facts: Facts) -> Text:
     return say("page.subtitle", about=about, run=facts.run)
 
 
+def opening(facts: Facts) -> Text:
+    """What the model can do now that it could not before, or that this cannot be told."""
+    before, after = facts.before["math"], facts.after["math"]
+    seconds = sum(step.seconds for step in facts.steps)
+    unit, size = next((pair for pair in _UNITS if seconds >= 2 * pair[1]), _UNITS[-1])
+    held_out = "given" if facts.records.get("given") else task(facts)
+    low, high = (100 * end for end in after["interval"])
+    sides = [_count(math["by_kind"].get(kind) for kind in SUMS) for math in (before, after)]
+    right, count = sides[1]
+    sums = Text("", "")
+    if count:
+        ends = [100 * end for end in wilson(right, count)]
+        values = {"before": sides[0][0], "right": right, "count": count}
+        sums = say("opening.sums", low=ends[0], high=ends[1], **values)
+    return say(
+        f"opening.{facts.progress}",
+        time=say(f"opening.{unit}", count=seconds / size),
+        before=before["correct"],
+        right=after["correct"],
+        count=after["count"],
+        unit=say(f"opening.{held_out}"),
+        low=low,
+        high=high,
+        sums=sums,
+    )
+
+
+def tone(facts: Facts) -> str:
+    """How the verdict is shown, and what it is called: nothing is good that has not learnt."""
+    if not facts.eligible:
+        return "not_eligible"
+    return {"learnt": "eligible", "same": "not_learnt", "worse": "worse"}[facts.progress]
+
+
 def verdict(facts: Facts) -> List[Text]:
-    """Eligible or not, what reading and arithmetic came to, the score, the rank."""
+    """Eligible or not, what reading came to, the score, the rank."""
     before, after = facts.before["squad"], facts.after["squad"]
     gate = say(
         "verdict.kept" if facts.eligible else "verdict.lost",
@@ -30,7 +68,7 @@ def verdict(facts: Facts) -> List[Text]:
         "verdict.score" if facts.eligible else "verdict.score_void",
         score=facts.after["contest"]["score"],
     )
-    return [gate, _change(facts), score, _rank(facts)]
+    return [gate, score, _rank(facts)]
 
 
 def claims(facts: Facts) -> List[Text]:
@@ -65,7 +103,7 @@ def claims(facts: Facts) -> List[Text]:
 def notes(facts: Facts) -> Dict[str, Text]:
     """One paragraph on how each part was measured or made, by the part's name."""
     judge = label("judges", facts.after["math"]["judge"])
-    plain = ("method", "inference", "examples", "line_break", "none_right", "none_wrong")
+    plain = ("lines", "method", "inference", "examples", "none_right", "none_wrong")
     return {
         "reading": say("notes.reading", questions=facts.after["squad"]["count"]),
         "judges": say("notes.judges", judge=judge),
@@ -81,6 +119,7 @@ def figures(facts: Facts) -> Dict[str, Text]:
     asked = [kind for kind in facts.kinds if kind in after["by_kind"]]
     shares = {kind: 100 * after["by_kind"][kind]["accuracy"] for kind in asked}
     best = max(asked, key=shares.__getitem__)
+    chosen = next(item for item in facts.checkpoints if item.number == facts.best).scores["math"]
     steps = facts.steps
     rates = [max(step.learning_rate, step.out_learning_rate) for step in steps]
     return {
@@ -101,7 +140,7 @@ def figures(facts: Facts) -> Dict[str, Text]:
             "figures.checkpoints",
             count=len(facts.checkpoints),
             best=facts.best,
-            accuracy=100 * after["accuracy"],
+            accuracy=100 * chosen["accuracy"],
             f1=facts.after["squad"]["f1"],
             em=facts.after["squad"]["em"],
             f1_least=facts.minimum.f1,
@@ -173,21 +212,10 @@ def _records(content: Dict[str, Any]) -> Text:
     )
 
 
-def _change(facts: Facts) -> Text:
-    before, after = facts.before["math"], facts.after["math"]
-    was, now = 100 * before["accuracy"], 100 * after["accuracy"]
-    values = {"was": was, "now": now, "correct": after["correct"], "count": after["count"]}
-    values.update(what=accuracy(facts), unit=say(f"units.{task(facts)}"))
-    if now == was:
-        return say("verdict.unchanged", **values)
-    direction = "rose" if now > was else "fell"
-    apart = "overlapping" if _overlap(before, after) else "apart"
-    return say(f"verdict.{direction}_{apart}", **values)
-
-
-def _overlap(before: Dict[str, Any], after: Dict[str, Any]) -> bool:
-    (low, high), (other_low, other_high) = before["interval"], after["interval"]
-    return low <= other_high and other_low <= high
+def _count(shares: Iterable[Optional[Dict[str, Any]]]) -> Tuple[int, int]:
+    """How many were right, of how many; None stands for what was not asked."""
+    asked = [share for share in shares if share]
+    return sum(share["correct"] for share in asked), sum(share["count"] for share in asked)
 
 
 def _rank(facts: Facts) -> Text:

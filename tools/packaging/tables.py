@@ -38,7 +38,8 @@ def columns(*names: str) -> List[Text]:
 
 def sources_of_scores(facts: Facts) -> Tuple[str, str]:
     """Where the scores of the base model and of the best checkpoint stand."""
-    return layout.SCORES.format(name="baseline"), layout.SCORES.format(name=facts.best)
+    base, best = (layout.scored_files(name)[0] for name in (layout.BASE, layout.CHOSEN))
+    return base, best
 
 
 def percent(share: float) -> str:
@@ -66,6 +67,8 @@ def overview(facts: Facts) -> Table:
     ]
     shares = [percent(scores["math"]["accuracy"]) for scores in (before, after)]
     rows.append([say("cells.accuracy", what=accuracy(facts)), *shares, None])
+    lines = [_lines(scores["math"]) for scores in (before, after)]
+    rows.append([say("cells.lines"), *lines, None])
     head = columns("measure", "before", "after", "keep")
     return Table(say("captions.overview"), head, rows, sources_of_scores(facts))
 
@@ -88,13 +91,13 @@ def reading(facts: Facts) -> Table:
 
 
 def kinds(facts: Facts) -> Table:
-    """Accuracy of every kind of problem."""
-    before, after = facts.before["math"], facts.after["math"]
-    rows = [[say("cells.all_kinds"), *_share(before), *_share(after)]]
+    """Accuracy of every kind of problem, and the share of right lines."""
+    sides = (facts.before["math"], facts.after["math"])
+    rows = [[say("cells.all_kinds"), *(c for math in sides for c in (*_share(math), _lines(math)))]]
     for kind in facts.kinds:
-        shares = (before["by_kind"].get(kind), after["by_kind"].get(kind))
-        rows.append([label("kinds", kind), *_share(shares[0]), *_share(shares[1])])
-    head = columns("kind", *_SHARES)
+        shares = ((*_share(math["by_kind"].get(kind)), _lines(math, kind)) for math in sides)
+        rows.append([label("kinds", kind), *(cell for share in shares for cell in share)])
+    head = columns("kind", *_SHARES[:3], "lines", *_SHARES[3:], "lines")
     return Table(say("captions.kinds", what=accuracy(facts)), head, rows, sources_of_scores(facts))
 
 
@@ -114,7 +117,7 @@ def judges(facts: Facts) -> Table:
 
 
 def checkpoints(facts: Facts) -> Table:
-    """The scores of every checkpoint, the best one marked."""
+    """The scores of every checkpoint on the validation problems, the best one marked."""
     rows = []
     for item in facts.checkpoints:
         squad, math, contest = (item.scores[key] for key in ("squad", "math", "contest"))
@@ -127,11 +130,13 @@ def checkpoints(facts: Facts) -> Table:
                 f"{squad['em']:.2f}",
                 percent(math["accuracy"]),
                 interval(math),
+                _lines(math),
                 say("cells." + {True: "yes", False: "no"}.get(contest["eligible"], "unknown")),
                 f"{contest['score']:.6f}",
             ]
         )
-    head = columns("checkpoint", "step", "f1", "em", "accuracy", "interval", "eligible", "score")
+    names = ("f1", "em", "accuracy", "interval", "lines", "eligible", "score")
+    head = columns("checkpoint", "step", *names)
     files = (layout.SCORES.format(name=item.number) for item in facts.checkpoints)
     return Table(say("captions.checkpoints"), head, rows, (layout.STEPS, *files))
 
@@ -158,6 +163,18 @@ def _share(share: Optional[Dict[str, Any]]) -> List[Any]:
         return [None, None, None]
     right = say("cells.of", correct=share["correct"], count=share["count"])
     return [percent(share["accuracy"]), interval(share), right]
+
+
+def right_lines(math: Dict[str, Any], kind: Optional[str] = None) -> Optional[float]:
+    """The share of right lines from 0 to 1, of all kinds or of one; None where it is not known."""
+    lines = math.get("lines") or {}
+    found = lines if kind is None else lines.get("by_kind", {}).get(kind)
+    return found["share"] if found else None
+
+
+def _lines(math: Dict[str, Any], kind: Optional[str] = None) -> Optional[str]:
+    share = right_lines(math, kind)
+    return None if share is None else percent(share)
 
 
 def _decimals(value: Optional[float]) -> Optional[str]:

@@ -13,7 +13,7 @@ from tools.planning.packed import packed_rows
 from tools.settings.contest import Contest
 from tools.settings.native import read_finetune
 from tools.settings.profile import CONFIGS, Profile, profile_folder, read_profile
-from tools.settings.resolve import read_resolved, resolve
+from tools.settings.resolve import most_new_tokens, read_resolved, resolve
 from tools.training.inputs import labels_per_row
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -41,8 +41,9 @@ class Setup:
 
     config        the finetune.yaml that was read, and `native`, what it holds
     rows, epochs  of the training
-    asked         how many questions of each file of prompts: {"squad", "valid", "test"}
-    new_tokens    the most of an answer, of the same
+    squad         reading questions, asked of the base model and of every checkpoint
+    valid, math   problems: of every checkpoint; of the base model and the chosen checkpoint
+    new_tokens    the most of an answer: {"squad", "math"}
     decode_batch  prompts at once
     notes         what was assumed where nothing was known
     """
@@ -56,7 +57,9 @@ class Setup:
     rows: int
     epochs: int
     checkpoints: int
-    asked: Dict[str, int]
+    squad: int
+    valid: int
+    math: int
     new_tokens: Dict[str, int]
     decode_batch: int
     notes: List[str]
@@ -95,6 +98,8 @@ def read_setup(
             name: read_resolved(folder / f"{name}.json", [])
             for name in ("profile", "corpus", "records", "prompts", "evaluation")
         }
+        math = most_new_tokens(folder / "evaluation.json")
+        new_tokens = {"squad": settings.evaluation.max_new_tokens["squad"], "math": math}
     path = finetune or configs / profile / "finetune.yaml"
     config = str(path.relative_to(_ROOT) if _ROOT in path.parents else path)
     if finetune:
@@ -120,7 +125,6 @@ def read_setup(
         raise UserError(
             "how many training rows there are depends on the data", "--rows", "give their number"
         )
-    lengths = dict(pair.split("=") for pair in found["evaluation"]["max_new_tokens"])
     squad = found["prompts"]["limit"] or _questions(settings, rules)
     return Setup(
         profile=profile,
@@ -132,8 +136,10 @@ def read_setup(
         rows=rows,
         epochs=native["runner_config"]["epochs"],
         checkpoints=rules.checkpoints,
-        asked={"squad": squad, **{name: found["corpus"][name] for name in ("valid", "test")}},
-        new_tokens={name: int(length) for name, length in lengths.items()},
+        squad=squad,
+        valid=found["corpus"]["valid"],
+        math=found["corpus"]["test"],
+        new_tokens=new_tokens,
         decode_batch=found["evaluation"]["batch_size"],
         notes=notes,
     )

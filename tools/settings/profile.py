@@ -115,7 +115,10 @@ class Card(Settings):
 class Profile(Settings):
     """configs/NAME/profile.yaml, checked.
 
-    task   what is asked and trained, and by that the phase of the contest whose rules score it.
+    task             what is asked and trained, and by that the phase of the contest whose rules
+                     score it.
+    bfloat16_matmul  whether a training multiplies in bfloat16 where the processor has units for
+                     it; on Ascend finetune.yaml's compute_dtype says how is multiplied.
     """
 
     about: str
@@ -128,6 +131,7 @@ class Profile(Settings):
     tokenizer: TokenizerSource
     prompt: Frame
     pack: bool
+    bfloat16_matmul: bool = False
     budgets: Dict[BudgetName, Budget]
     evaluation: Evaluation
     recipes: Dict[str, Fit] = Field(default_factory=dict)
@@ -145,6 +149,8 @@ class Profile(Settings):
         for key in ("card_memory_gb", "mindspore", "cann"):
             if (getattr(self.needs, key) is not None) != (self.device == "Ascend"):
                 raise ValueError(f"needs.{key} is for Ascend, and asked for there")
+        if self.bfloat16_matmul and self.device != "CPU":
+            raise ValueError("bfloat16_matmul is for the CPU: set compute_dtype in finetune.yaml")
         own = f"{self.needs.card_memory_gb}GB"
         if (self.device == "Ascend") != (own in self.hardware):
             raise ValueError("hardware is for Ascend, and has there an entry for card_memory_gb")

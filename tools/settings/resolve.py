@@ -52,6 +52,7 @@ def resolve(
                      `given` its name and the model's vocabulary
     prompts.json     how many reading questions, prompt frame
     evaluation.json  lengths, by prompt file, and batch of the decoding
+    training.json    whether the training may multiply in bfloat16
     finetune.yaml    MindFormers' config with seed, epochs, parallelism and the architecture for
                      packed rows filled in
 
@@ -123,6 +124,7 @@ def resolve(
             "min_new_tokens": settings.evaluation.min_new_tokens,
             "max_new_tokens": [f"{name}={length}" for name, length in lengths.items()],
         },
+        "training.json": settings.model_dump(include={"bfloat16_matmul"}),
     }
     _refuse_another_training(output, {**files["profile.json"], **files["records.json"]}, resume)
     texts = {

@@ -20,6 +20,10 @@ _MOST_CELLS = 45
 # Quotients of divisors up to this one need no columns: each digit is looked up, D being below 100.
 _SHORT_DIVISOR = 10
 
+# Operands of sums have so many digits at least: of the contest's, the zeros in front of one then
+# hardly ever depend on the other.
+_LEAST_WIDTH = 6
+
 Joined = Callable[[str], str]
 
 
@@ -36,7 +40,7 @@ def column_lines(problem: Problem, places: int, separator: str = "") -> List[str
 def _sum(numbers: Tuple, negate_second: bool, apart: Joined) -> List[str]:
     first, second = _whole_numbers(*numbers)
     signs = "-" if first < 0 else "+", "-+"[(second < 0) == negate_second]
-    width = max(len(str(abs(first))), len(str(abs(second))))
+    width = max(_LEAST_WIDTH, len(str(abs(first))), len(str(abs(second))))
     upper, lower = f"{abs(first):0{width}}", f"{abs(second):0{width}}"
     relation = "<" if upper < lower else ">" if upper > lower else "="
     sign, carry = "+" if signs[0] == signs[1] else "-", 0

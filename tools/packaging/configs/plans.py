@@ -149,10 +149,10 @@ def _styles(source: Source) -> Optional[Told]:
 
 
 def _math_tokens(evaluation: Source) -> Optional[Told]:
-    """Of `["squad=20", "valid=128", "test=128"]`; problems of both are as long."""
+    """Of `["squad=20", "valid=128", "test=128"]`."""
     entries = evaluation.document.value("max_new_tokens")
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        match = re.fullmatch(r"valid=(\d{1,9})", str(entry))
+        match = re.fullmatch(r"test=(\d{1,9})", str(entry))
         if match:
             line = evaluation.document.line("max_new_tokens", index)
             return Told(int(match[1]), evaluation.file, line)

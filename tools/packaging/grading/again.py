@@ -15,6 +15,7 @@ from tools.files.errors import UserError
 from tools.files.processes import run_command
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.names import lora_part
+from tools.llama.precision import FLOAT32
 from tools.packaging import layout
 from tools.packaging.contents import Contents
 from tools.packaging.grading.recipe import Plan, differences, plan_of, take_over
@@ -58,8 +59,10 @@ def reproduce_rows(
     run = _make(checkout, plan, records if plan.given is not None else None)
     yield from _data_rows(package, run)
     yield from _training_rows(package, run)
+    places = layout.places(package.best, package.checkpoints)
     for name, scores in measured.items():
-        yield from _score_rows(name, scores, run)
+        file = layout.scored_files(name)[0]
+        yield from _score_rows(file, scores, run / places[file])
 
 
 def _checkout(target: Path, profile: str) -> Path:
@@ -103,13 +106,14 @@ def _data_rows(package: Package, run: Path) -> Iterator[Row]:
         keys = sorted({*claim, *ours})
         differing = (key for key in keys if claim.get(key) != ours.get(key))
         yield count_of(name, "figures that came out otherwise", differing)
-    name = layout.PREDICTIONS.format(name=package.best, kind="math")
-    asked = [
-        {(row.prompt, row.reference) for row in read_predictions(path)}
-        for path in (package.folder / name, run / places[name])
-    ]
-    others = (prompt[-60:] for prompt, _ in sorted(asked[0] ^ asked[1]))
-    yield count_of(name, "problems that are not those held out from this training", others)
+    for model in (layout.CHOSEN, package.best):
+        name = layout.scored_files(model)[1]
+        asked = [
+            {(row.prompt, row.reference) for row in read_predictions(path)}
+            for path in (package.folder / name, run / places[name])
+        ]
+        others = (prompt[-60:] for prompt, _ in sorted(asked[0] ^ asked[1]))
+        yield count_of(name, "problems that are not those held out from this training", others)
 
 
 def _training_rows(package: Package, run: Path) -> Iterator[Row]:
@@ -119,11 +123,14 @@ def _training_rows(package: Package, run: Path) -> Iterator[Row]:
     pairs = list(zip(claim, ours))
     said, got = max(pairs, key=lambda pair: abs(pair[0].loss - pair[1].loss))
     what = f"loss of step {said.step}, which differs most"
-    yield compare(layout.LOSSES, what, said.loss, got.loss, "retrained loss")
+    runs = (package.folder / "training/run.json", run / "finetune" / "run.json")
+    told = {read_resolved(path, []).get("matmul_precision", FLOAT32) for path in runs}
+    other = ", other precision" if len(told) > 1 else ""
+    yield compare(layout.LOSSES, what, said.loss, got.loss, f"retrained loss{other}")
     again = run / "finetune" / "adapters" / f"{package.best}.ckpt"
     distance = _distance(Checkpoint(package.folder / layout.ADAPTER), Checkpoint(again))
     what = "distance from the adapter that was trained again"
-    yield compare(layout.ADAPTER, what, 0.0, distance, "retrained adapter")
+    yield compare(layout.ADAPTER, what, 0.0, distance, f"retrained adapter{other}")
 
 
 def _distance(ours: Checkpoint, theirs: Checkpoint) -> float:
@@ -141,11 +148,9 @@ def _distance(ours: Checkpoint, theirs: Checkpoint) -> float:
     return math.sqrt(square / whole) if whole else math.inf
 
 
-def _score_rows(name: str, claim: Dict[str, Any], run: Path) -> Iterator[Row]:
+def _score_rows(file: str, claim: Dict[str, Any], again: Path) -> Iterator[Row]:
     """Reading and accuracy of a model that was trained again, beside the package's own."""
-    folder = "baseline" if name == "baseline" else f"evaluate/{name}"
-    found = read_scores(run / folder / "scores.json")
-    file = layout.scored_files(name)[0]
+    found = read_scores(again)
     point = max(ALLOWED["reading"].difference, 100 / max(1, claim["squad"]["count"]))
     for key in ("f1", "em"):
         pair = claim["squad"][key], found["squad"][key]

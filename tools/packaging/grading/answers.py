@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from tools.corpus.kinds import CHINESE, is_choice
 from tools.corpus.render import problem_text
@@ -24,7 +24,7 @@ from tools.packaging.grading.sampling import LEVEL, Share, pair_of, weighted
 from tools.packaging.grading.unpack import Package, link
 from tools.packaging.provenance import ROOT
 from tools.records.prompt_files import write_squad_prompts
-from tools.records.prompts import problem_in, render_prompt
+from tools.records.prompts import render_prompt
 from tools.scoring.contest import is_eligible
 from tools.scoring.rows import Reference, read_predictions, read_references
 from tools.scoring.scores import squad_from_predictions
@@ -79,8 +79,8 @@ def question_rows(package: Package, source: Path, work: Path) -> Iterator[Row]:
     """Whether the reading answers are to our questions, in our prompts, with our references."""
     prompts = _squad_prompts(package, source, work)
     wanted = {row["id"]: row for row in map(json.loads, prompts.open(encoding="utf-8"))}
-    for name in ("baseline", *package.checkpoints):
-        file = layout.scored_files(name)[1]
+    for name in (layout.BASE, *package.checkpoints):
+        file = layout.scored_files(name)[2]
         rows = read_predictions(package.folder / file)
         yield compare(file, "questions", len(rows), len(wanted))
         yield count_of(
@@ -104,65 +104,76 @@ def again_rows(
     base: Optional[Path],
     work: Path,
 ) -> Iterator[Row]:
-    """Reading and arithmetic of the packaged weights, measured with the weights themselves.
+    """Answers of the packaged weights, decoded again: reading, test problems, and new ones.
 
     measured   scores.json's contents, as computed from the packaged answers
-    base       checkpoint of the base model, whose reading is measured then too: the gate's
+    base       checkpoint of the base model, which is asked reading and test problems then too
     """
     if package.weights is None:
         yield failed(layout.WEIGHTS, "answers", "only a link is packaged; give --weights FILE")
         return
     settings = _settings(package)
+    own = _asked(package, sources.per_kind)
+    if sources.test_set is not None:
+        rows = read_references(sources.test_set)
+    else:
+        rows = [] if is_choice(own[0].kind) else _drawn(sources.seed, sources.per_kind)
     prompts = {
         "squad": _squad_prompts(package, reading_file(package, sources), work),
-        "math": _math_prompts(package, sources, work / "math.jsonl"),
+        "test": _math_prompts(package, own, work / "test.jsonl"),
     }
-    out = work / "answers"
+    if rows:
+        prompts["new"] = _math_prompts(package, rows, work / "new.jsonl")
     from tools.llama.generate import generate
 
-    model = _model(package, package.weights, work / "model")
-    outputs = [out / f"{kind}.jsonl" for kind in prompts]
-    lengths = [settings["max_new_tokens"][kind] for kind in prompts]
-    more = {"min_new_tokens": settings["min_new_tokens"], "device": sources.device}
-    generate([model], [*prompts.values()], outputs, lengths, **more)
-    best = measured[str(package.best)]
-    yield from _reading(layout.scored_files(package.best)[1], package, best, outputs[0])
+    def decoded(name: str, weights: Path, asked: Sequence[str]) -> Dict[str, Path]:
+        outputs = {each: work / name / f"{each}.jsonl" for each in asked}
+        generate(
+            [_model(package, weights, work / f"{name}-model")],
+            [prompts[each] for each in asked],
+            [*outputs.values()],
+            [settings["squad" if each == "squad" else "test"] for each in asked],
+            min_new_tokens=settings["least"],
+            device=sources.device,
+        )
+        return outputs
+
+    outputs = decoded("tuned", package.weights, [*prompts])
+    best, before = measured[layout.CHOSEN], measured[layout.BASE]
+    files = layout.scored_files(layout.CHOSEN)[1], layout.scored_files(package.best)[2]
+    yield from _same_answers(package, files, best, outputs)
+    found, base_reading = squad_from_predictions(outputs["squad"]), before["squad"]
+    if base is not None:
+        of_base = decoded("base", base, ["squad", "test"])
+        yield from _same_answers(package, layout.scored_files(layout.BASE)[1:], before, of_base)
+        base_reading = squad_from_predictions(of_base["squad"])
     minimum = rules.squad.minimum
     contest_model = best["parameters"]["total"] == rules.model_parameters
-    found = squad_from_predictions(outputs[0])
-    if base is not None:
-        base_out = out / "base.jsonl"
-        generate(
-            [_model(package, base, work / "base-model")],
-            [prompts["squad"]],
-            [base_out],
-            lengths[:1],
-            **more,
-        )
-        yield from _reading(
-            layout.scored_files("baseline")[1], package, measured["baseline"], base_out
-        )
-        before = squad_from_predictions(base_out)
-    else:
-        before = measured["baseline"]["squad"]
     if not (contest_model and found["count"] == rules.squad.questions):
-        minimum = rules.squad.share_of(ReadingScore(f1=before["f1"], em=before["em"]))
+        base_score = ReadingScore(f1=base_reading["f1"], em=base_reading["em"])
+        minimum = rules.squad.share_of(base_score)
     eligible = is_eligible(found["f1"], found["em"], minimum)
     yield compare(layout.BEST, "eligible, decoded again", best["contest"]["eligible"], eligible)
-    yield from _arithmetic(best["math"], outputs[1], rules, sources)
+    yield from _arithmetic(best["math"], outputs["new" if rows else "test"], rules, sources)
 
 
-def _reading(file: str, package: Package, claim: Dict[str, Any], output: Path) -> Iterator[Row]:
-    found = squad_from_predictions(output)
+def _same_answers(
+    package: Package, files: Sequence[str], claim: Dict[str, Any], outputs: Dict[str, Path]
+) -> Iterator[Row]:
+    """Answers decoded again beside those of the package; `files`: to problems, and in reading."""
+    found = squad_from_predictions(outputs["squad"])
     point = max(ALLOWED["reading"].difference, 100 / found["count"])
     for key in ("f1", "em"):
         what = f"SQuAD {key.upper()}, decoded again"
-        yield compare(file, what, claim["squad"][key], found[key], "reading", point)
-    ours = {row.id: first_line(row.prediction) for row in read_predictions(output)}
-    theirs = {row.id: first_line(row.prediction) for row in read_predictions(package.folder / file)}
-    same = sum(ours[key] == theirs.get(key) for key in ours)
-    limit = max(1, math.ceil(ALLOWED["answers"].difference * len(ours)))
-    yield compare(file, "answers that are the same", len(theirs), same, "answers", limit)
+        yield compare(files[1], what, claim["squad"][key], found[key], "reading", point)
+    for file, name, part in zip(files, ("test", "squad"), (str, first_line)):
+        ours, theirs = (
+            {row.id: part(row.prediction) for row in read_predictions(path)}
+            for path in (outputs[name], package.folder / file)
+        )
+        same = sum(ours[key] == theirs.get(key) for key in ours)
+        limit = max(1, math.ceil(ALLOWED["answers"].difference * len(ours)))
+        yield compare(file, "answers that are the same", len(ours), same, "answers", limit)
 
 
 def _arithmetic(
@@ -196,20 +207,19 @@ def _arithmetic(
         yield Row(group, what, pair.claim, pair.measured, difference, pair.allowed, passed, why)
 
 
-def _settings(package: Package) -> Dict[str, Any]:
-    """How long answers may be, as the package says it measured."""
-    path = package.folder / "configs/evaluation.json"
-    told = read_resolved(path, ["max_new_tokens", "min_new_tokens"])
+def _settings(package: Package) -> Dict[str, int]:
+    """How long answers may be, as the package says: {"squad", "test", "least"} in tokens."""
+    told = read_resolved(package.folder / layout.EVALUATION, ["max_new_tokens", "min_new_tokens"])
     lengths = {}
     for item in told["max_new_tokens"] if isinstance(told["max_new_tokens"], list) else []:
         name, _, number = str(item).partition("=")
         if number.isascii() and number.isdigit() and 0 < int(number[:9]) <= _LONGEST:
             lengths[name] = int(number)
     least = told["min_new_tokens"]
-    if not {"squad", "math"} <= lengths.keys() or type(least) is not int or not 0 <= least < 100:
+    if not {"squad", "test"} <= lengths.keys() or type(least) is not int or not 0 <= least < 100:
         what = f"max_new_tokens and min_new_tokens are no lengths up to {_LONGEST}"
-        raise UserError(what, "configs/evaluation.json", "ask the team")
-    return {"max_new_tokens": lengths, "min_new_tokens": least}
+        raise UserError(what, layout.EVALUATION, "ask the team")
+    return {**lengths, "least": least}
 
 
 def _squad_prompts(package: Package, source: Path, work: Path) -> Path:
@@ -221,13 +231,8 @@ def _squad_prompts(package: Package, source: Path, work: Path) -> Path:
     return target
 
 
-def _math_prompts(package: Package, sources: Sources, target: Path) -> Path:
+def _math_prompts(package: Package, rows: Sequence[Reference], target: Path) -> Path:
     frame = frame_of(package)
-    rows = (
-        read_references(sources.test_set)
-        if sources.test_set is not None
-        else _asked(package, sources.per_kind) or _drawn(sources.seed, sources.per_kind)
-    )
     lines = []
     for row in rows:
         prompt = render_prompt(frame, unframed(row.prompt), where=f"test set, {row.id!r:.40}")
@@ -238,13 +243,13 @@ def _math_prompts(package: Package, sources: Sources, target: Path) -> Path:
 
 
 def _asked(package: Package, per_kind: int) -> List[Reference]:
-    """The first choice questions of each subject that the package was scored on; none of others."""
+    """The first problems of each kind that the chosen checkpoint was scored on."""
     seen: Counter = Counter()
     rows = []
-    for row in read_predictions(package.folder / layout.scored_files(package.best)[2]):
+    for row in read_predictions(package.folder / layout.scored_files(layout.CHOSEN)[1]):
         seen[row.kind] += 1
-        if is_choice(row.kind) and seen[row.kind] <= per_kind:
-            rows.append(Reference(row.id, row.kind, problem_in(row.prompt), row.reference))
+        if seen[row.kind] <= per_kind:
+            rows.append(Reference(row.id, row.kind, row.problem, row.reference))
     return rows
 
 

@@ -36,14 +36,9 @@ def known_answers(package: Package) -> Optional[Dict[str, str]]:
     return {entry.row.problem: entry.row.answer for entry in entries}
 
 
-def choice_fault(
-    row: Prediction, problem: Optional[str], known: Optional[Dict[str, str]]
-) -> Optional[str]:
-    """What is wrong with a row's question or reference; None if nothing.
-
-    problem   as it stands in the row's prompt, None where that is in another frame
-    """
-    stated = Row(row.id, row.kind, problem or "", solution_text(row.reference), row.reference)
+def choice_fault(row: Prediction, known: Optional[Dict[str, str]]) -> Optional[str]:
+    """What is wrong with a row's question or reference; None if nothing."""
+    stated = Row(row.id, row.kind, row.problem, solution_text(row.reference), row.reference)
     fault = check_choice(stated)
     if fault or known is None:
         return fault

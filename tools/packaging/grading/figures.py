@@ -15,7 +15,7 @@ from tools.packaging import layout
 from tools.packaging.grading.choices import choice_fault, known_answers, left_out
 from tools.packaging.grading.rows import Row, compare, count_of, flat
 from tools.packaging.grading.unpack import Package
-from tools.records.prompts import FRAMES, PROBLEM_FRAMES, render_prompt
+from tools.records.prompts import PROBLEM_FRAMES, render_prompt
 from tools.scoring.choose import best_index, row_of
 from tools.scoring.contest import is_eligible
 from tools.scoring.logs import log_lines
@@ -24,9 +24,10 @@ from tools.scoring.scores import score_run, squad_answers
 from tools.settings.contest import Contest
 from tools.settings.resolve import read_resolved
 
-# Of the base model and of the best checkpoint each of these has a line of its own.
+# What is measured on the test problems has a line of its own for each of these.
 _HEADLINES = re.compile(
-    r"squad\.(f1|em|count|official\.(f1|em))|math\.(accuracy|count|unanswered)"
+    r"squad\.(f1|em|count|official\.(f1|em))|math\.(accuracy|count|unanswered|split)"
+    r"|math\.lines\.(share|right|count)"
     r"|math\.(judges|by_kind)\..+\.accuracy|parameters\.\w+|contest\.(eligible|score|rank)"
 )
 
@@ -40,7 +41,7 @@ class Counts(NamedTuple):
 
 
 def measure(package: Package, counts: Counts) -> Dict[str, Dict[str, Any]]:
-    """Score the packaged answers of every model; "baseline" or a number -> scores.json's content.
+    """Score the packaged answers of every model; name, see layout.scored_files -> scores.json.
 
     The results are written into `package.run`, where a run has them. Raises UserError where
     answers are missing or not of their form.
@@ -50,14 +51,17 @@ def measure(package: Package, counts: Counts) -> Dict[str, Dict[str, Any]]:
     write_json(numbers / "baseline.json", {**counts._asdict(), "trained": 0})
     write_json(numbers / "tuned.json", counts._asdict())
     measured: Dict[str, Dict[str, Any]] = {}
-    for name in ("baseline", *map(str, package.checkpoints)):
-        folder = run / (name if name == "baseline" else f"evaluate/{name}")
+    places = layout.places(package.best, package.checkpoints)
+    for name in (layout.BASE, *map(str, package.checkpoints), layout.CHOSEN):
+        scores, problems = layout.scored_files(name)[:2]
+        reading = layout.scored_files(package.best if name == layout.CHOSEN else name)[2]
         measured[name] = score_run(
-            folder / "squad.jsonl",
-            folder / "math.jsonl",
-            numbers / ("baseline.json" if name == "baseline" else "tuned.json"),
-            folder / "scores.json",
-            None if name == "baseline" else run / "baseline" / "scores.json",
+            run / places[reading],
+            run / places[problems],
+            numbers / ("baseline.json" if name == layout.BASE else "tuned.json"),
+            run / places[scores],
+            None if name == layout.BASE else run / places[layout.scored_files(layout.BASE)[0]],
+            styles=run / "config" / "corpus.json",
         )
     return measured
 
@@ -68,7 +72,7 @@ def score_rows(package: Package, measured: Dict[str, Dict[str, Any]]) -> Iterato
         file = layout.scored_files(name)[0]
         claims = flat(read_resolved(package.folder / file, []))
         figures = flat(scores)
-        if name in ("baseline", str(package.best)):
+        if name in (layout.BASE, layout.CHOSEN):
             for what, value in figures.items():
                 if _HEADLINES.fullmatch(what):
                     yield compare(file, what, claims.get(what), value, _kind(value))
@@ -88,7 +92,7 @@ def score_rows(package: Package, measured: Dict[str, Dict[str, Any]]) -> Iterato
 def choice_rows(
     package: Package, measured: Dict[str, Dict[str, Any]], rules: Contest
 ) -> Iterator[Row]:
-    """Whether the best checkpoint was handed in, by the scores as they were measured."""
+    """Whether the best checkpoint was handed in, by the validation problems as measured."""
     order = [measured[str(number)] for number in package.checkpoints]
     best = package.checkpoints[best_index(order)]
     yield compare(layout.BEST, "checkpoint", package.best, best, note="the best of the measured")
@@ -133,7 +137,7 @@ def answer_rows(package: Package, name: str) -> Iterator[Row]:
     A reference is computed from its problem: one that was changed to fit an answer is found.
     """
     frame = frame_of(package)
-    _, reading, arithmetic = layout.scored_files(name)
+    arithmetic, *reading = layout.scored_files(name)[1:]
     rows = read_predictions(package.folder / arithmetic)
     yield count_of(arithmetic, "prompts not as training has them", _other_prompts(rows, frame))
     english = sum(row.kind == ENGLISH for row in rows)
@@ -145,17 +149,33 @@ def answer_rows(package: Package, name: str) -> Iterator[Row]:
     yield count_of(
         arithmetic,
         "references that are not the answer",
-        _wrong_references(rows, frame, known),
+        _wrong_references(rows, known),
         "; ".join(unknown),
     )
-    if name in ("baseline", str(package.best)):
-        log = layout.SQUAD_LOGS["baseline" if name == "baseline" else "best"]
-        wanted = log_lines(squad_answers(package.folder / reading))
+    if name in (layout.BASE, str(package.best)):
+        log = layout.SQUAD_LOGS["baseline" if name == layout.BASE else "best"]
+        wanted = log_lines(squad_answers(package.folder / reading[0]))
         text = (package.folder / log).read_text("utf-8", errors="replace")
         lines = text.split("\n")[:-1]
         pairs = zip_longest(lines, (line for text in wanted for line in text.split("\n")))
         differing = (f"line {n}" for n, (ours, right) in enumerate(pairs, 1) if ours != right)
-        yield count_of(log, f"lines that do not follow from {reading}", differing)
+        yield count_of(log, f"lines that do not follow from {reading[0]}", differing)
+
+
+def split_rows(package: Package) -> Iterator[Row]:
+    """Whether all models were asked the same problems, and none that one of them was chosen by."""
+
+    def asked(name: object) -> Dict[str, str]:
+        rows = read_predictions(package.folder / layout.scored_files(name)[1])
+        return {row.problem: row.reference for row in rows}
+
+    test, valid = asked(layout.CHOSEN), asked(package.best)
+    for name in (layout.BASE, *package.checkpoints):
+        others = asked(name).items() ^ (test if name == layout.BASE else valid).items()
+        told = (f"{problem!r:.60}" for problem, _ in sorted(others))
+        yield count_of(layout.scored_files(name)[1], "problems that not all were asked", told)
+    both = (f"{problem!r:.60}" for problem in sorted(test.keys() & valid.keys()))
+    yield count_of(layout.scored_files(layout.CHOSEN)[1], "problems that it was chosen by", both)
 
 
 def frame_of(package: Package) -> str:
@@ -168,38 +188,27 @@ def frame_of(package: Package) -> str:
     return frame
 
 
-def problem_of(prompt: str, frame: str) -> Optional[str]:
-    """The problem in a prompt; None where the prompt is not in that frame."""
-    before, after = FRAMES[frame].pieces
-    if len(prompt) < len(before) + len(after) or not prompt.startswith(before):
-        return None
-    return prompt[len(before) : len(prompt) - len(after)] if prompt.endswith(after) else None
-
-
 def _other_prompts(rows: List[Prediction], frame: str) -> Iterator[str]:
     for row in rows:
-        problem = problem_of(row.prompt, frame)
         try:
-            same = problem is not None and render_prompt(frame, problem) == row.prompt
+            same = render_prompt(frame, row.problem) == row.prompt
         except UserError:
             same = False
         if not same:
             yield f"{row.id!r:.40}"
 
 
-def _wrong_references(
-    rows: List[Prediction], frame: str, known: Optional[Dict[str, str]]
-) -> Iterator[str]:
+def _wrong_references(rows: List[Prediction], known: Optional[Dict[str, str]]) -> Iterator[str]:
     for row in rows:
         if row.kind == ENGLISH:
             continue
         if is_choice(row.kind):
-            fault = choice_fault(row, problem_of(row.prompt, frame), known)
+            fault = choice_fault(row, known)
             if fault:
                 yield f"{row.id!r:.40}: {fault}"
             continue
         try:
-            parsed = parse(problem_of(row.prompt, frame) or "")
+            parsed = parse(row.problem)
             right = canonical(solve(parsed))
         except (NoFit, ArithmeticError):
             yield f"{row.id!r:.40} is no problem of ours"

@@ -154,8 +154,9 @@ class _Grading:
             return
         self._take("scores", lambda: figures.score_rows(package, measured))
         self._take(layout.BEST, lambda: figures.choice_rows(package, measured, rules))
+        self._take("predictions", lambda: figures.split_rows(package))
         for name in measured:
-            answers = layout.scored_files(name)[2]
+            answers = layout.scored_files(name)[1]
             self._take(answers, lambda name=name: figures.answer_rows(package, name))
         self._take(layout.REPORT, lambda: report_lines.report_rows(package, base))
         self._questions(package, work)

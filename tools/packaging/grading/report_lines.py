@@ -23,7 +23,7 @@ def report_rows(package: Package, base: Optional[Path]) -> Iterator[Row]:
     """Whether the report says of the run what was measured of it.
 
     The report is made again from `package.run`, in which scores were measured. Of report.md each
-    line with a figure must stand in the team's: table rows and the lists of sentences; what a team
+    line with a figure must stand in the team's: quotes, table rows, lists and answers; what a team
     has written between them is its own. The page is compared as a whole.
 
     base   checkpoint of the base weights, whose hash the report names, if it is at hand
@@ -98,7 +98,7 @@ def _other(facts: Facts, told: List[Hash], base: Optional[Path]) -> Iterator[str
 
 def _with_figures(text: str) -> Iterator[str]:
     for line in text.split("\n"):
-        if line.startswith(("| ", "- ")) and re.search(r"\d", line):
+        if line.startswith(("> ", "| ", "- ", "    ")) and re.search(r"\d", line):
             yield line
 
 

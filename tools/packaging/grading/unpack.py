@@ -104,7 +104,7 @@ def open_package(folder: Path, run: Path, weights: Optional[Path] = None) -> Pac
     if type(best) is not int or best not in checkpoints:
         raise UserError(f"names checkpoint {best!r:.40}, without scores", layout.BEST, _REMEDY)
     run = run / manifest.run
-    claimed = {layout.scored_files(name)[0] for name in ("baseline", *checkpoints)}
+    claimed = {layout.scored_files(name)[0] for name in (layout.BASE, *checkpoints, layout.CHOSEN)}
     pairs = dict(layout.places(best, checkpoints))
     for there, here in layout.FOLDERS.items():
         for found in sorted((folder / there).rglob("*")):
