@@ -262,7 +262,7 @@ def test_a_test_set_of_the_graders_own(
     ],
 )
 def test_lengths_that_are_none(opened: Package, values: Dict[str, Any]) -> None:
-    assert answers._settings(opened) == {"squad": 8, "valid": 16, "test": 16, "least": 1}
+    assert answers._settings(opened) == {"squad": 8, "valid": 56, "test": 56, "least": 1}
     edit(opened.folder / "configs/evaluation.json", **values)
     with pytest.raises(UserError, match="are no lengths up to 4096"):
         answers._settings(opened)
