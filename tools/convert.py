@@ -125,7 +125,6 @@ def main() -> None:
     help="Power that is trained; give several  [default: all]",
 )
 @click.option("--styles", type=Styles(), help="Worked solutions  [default: the source's own]")
-@click.option("--separator", default="", help="Between digits that stay apart, in columns.")
 @click.option("--strict", is_flag=True, help="A row that fits no kind is an error.")
 def math(
     source: Optional[Path],
@@ -139,7 +138,6 @@ def math(
     repeat: int,
     exponents: Tuple[int, ...],
     styles: Optional[Dict[str, Any]],
-    separator: str,
     strict: bool,
 ) -> None:
     """Arithmetic problems: one file of rows, or a corpus split by problem.
@@ -160,9 +158,7 @@ def math(
     else:
         from tools.corpus.build import Plan, build_corpus
 
-        plan = Plan(
-            train, valid, test, seed, weights, repeat, styles or {}, exponents or None, separator
-        )
+        plan = Plan(train, valid, test, seed, weights, repeat, styles or {}, exponents or None)
         summary = build_corpus(folder, source, plan, strict)
     parts = [f"{count} {name}" for name, count in summary.get("splits", {}).items()]
     parts += [f"{summary['rows']} rows read", f"{summary['misfits']['count']} misfits"]

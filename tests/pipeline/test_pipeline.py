@@ -109,8 +109,8 @@ def test_an_edited_config_remakes_what_depends_on_it_and_nothing_else(
     before = times(run)
     path = project / "configs" / "tiny" / "profile.yaml"
     text = path.read_text()
-    assert "math: 16" in text
-    path.write_text(text.replace("math: 16", "math: 12"))
+    assert "math: 56" in text
+    path.write_text(text.replace("math: 56", "math: 52"))
     done = make(project, "all")
     assert done.returncode == 0, done.stderr[-3000:]
     after = times(run)
@@ -166,6 +166,20 @@ def test_two_makes_on_one_run_the_second_is_refused(project: Path, run: Path) ->
     assert second.returncode == 2
     assert "error: runs/tiny-quick: another command is at work" in second.stderr
     assert process.wait(timeout=300) == 0
+
+
+def test_another_training_does_not_take_the_place_of_the_finished_one(
+    project: Path, run: Path
+) -> None:
+    before = {path: when for path, when in times(run).items() if not path.startswith("config/")}
+    for other, held in (("RECIPE=worked", "RECIPE=plain"), ("CARDS=1 RESUME=no", "CARDS=2")):
+        done = make(project, "all", *other.split())
+        assert done.returncode == 2
+        line = f"error: runs/tiny-quick: holds a finished training of {held}; give RUN=NAME"
+        assert line in done.stderr.splitlines()
+    assert make(project, "all").returncode == 0
+    after = {path: when for path, when in times(run).items() if not path.startswith("config/")}
+    assert after == before
 
 
 def test_an_unknown_profile_is_one_line(project: Path) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tools.corpus.rounding import Rounding
+from tools.corpus.verify import recorded_styles
+from tools.corpus.worked.styles import Style
 from tools.files.errors import UserError
 from tools.settings.native import PACKED_ARCH, PLAIN_ARCH, read_finetune
 from tools.settings.profile import CONFIGS, read_profile
@@ -95,12 +98,16 @@ def test_a_budget_that_names_no_recipe_is_told_at_its_line(run, configs):
 def test_exponents_and_separator_reach_the_corpus(run, configs, tmp_path):
     run()
     corpus = json.loads((tmp_path / "config" / "corpus.json").read_text())
-    assert (corpus["exponents"], corpus["separator"]) == (None, "")
+    assert (corpus["exponents"], corpus["styles"]) == (None, {})
     text = "about: x\nexponents: [0, 2]\nseparator: ' '\n"
+    text += "styles: {add: {style: columns, decimals: 2}}\n"
     (configs / "recipes" / "own.yaml").write_text(text)
     assert run(recipe="own") == {"profile.json", "corpus.json", "records.json"}
     corpus = json.loads((tmp_path / "config" / "corpus.json").read_text())
-    assert (corpus["exponents"], corpus["separator"]) == ([0, 2], " ")
+    assert corpus["exponents"] == [0, 2]
+    assert recorded_styles(tmp_path / "config" / "corpus.json") == {
+        "add": Style("columns", Rounding(2), " ")
+    }
 
 
 @pytest.fixture

@@ -55,7 +55,6 @@ class Plan(NamedTuple):
                         than its share (its copies get ids of their own).
     styles              how the solutions are worked out, by kind; without one, the source's text.
     exponents           of the powers in train; None for all. Valid and test have all always.
-    separator           between digits that must stay apart, in the style `columns`.
     """
 
     train: Optional[int] = None
@@ -66,7 +65,6 @@ class Plan(NamedTuple):
     repeat: int = 1
     styles: Styles = MappingProxyType({})
     exponents: Optional[Sequence[int]] = None
-    separator: str = ""
 
     def trains(self, entry: Union[Entry, ChoiceEntry]) -> bool:
         """Tell whether a problem may stand in train."""
@@ -142,7 +140,6 @@ def build_corpus(
             # As in the config: what a checker has to know.
             "styles": {kind: style_fields(style) for kind, style in plan.styles.items()},
             "exponents": plan.exponents,
-            "separator": plan.separator,
             **tally.as_dict(),
         }
         for kind, counts in summary["kinds"].items():

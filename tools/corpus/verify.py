@@ -18,7 +18,7 @@ from tools.corpus.worked.rows import Styles
 from tools.corpus.worked.styles import read_styles
 from tools.files.errors import UserError
 from tools.files.parallel import ordered_map
-from tools.settings.profile import StyleChoice
+from tools.settings.profile import ResolvedStyle
 
 
 def recorded_styles(path: Path) -> Styles:
@@ -26,7 +26,7 @@ def recorded_styles(path: Path) -> Styles:
     try:
         told = json.loads(path.read_text("utf-8"))["styles"]
         checked = {
-            kind: StyleChoice.model_validate(choice).model_dump() for kind, choice in told.items()
+            kind: ResolvedStyle.model_validate(choice).model_dump() for kind, choice in told.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(

@@ -165,6 +165,12 @@ class StyleChoice(Settings):
     significant: Optional[int] = Field(default=None, ge=1, le=20)
 
 
+class ResolvedStyle(StyleChoice):
+    """A style as corpus.json has it, with the recipe's separator."""
+
+    separator: Literal["", " "] = ""
+
+
 Exponent = Annotated[int, Field(ge=0, le=5)]
 
 
@@ -176,7 +182,8 @@ class Recipe(Settings):
     repeat     how many times a problem may be repeated where its kind has fewer than that.
     exponents  powers that are trained; null: all. What is asked is not narrowed.
     styles     by kind; without one, the source's own solution.
-    separator  stands between digits that must stay apart in solutions of the style `columns`.
+    separator  between digits of different columns in solutions of the style `columns`: a space
+               for vocabularies that join digits into one token.
     prompt     the frame around each problem, in training and inference; null: the profile's.
     """
 
@@ -185,7 +192,7 @@ class Recipe(Settings):
     repeat: PositiveInt = 1
     exponents: Optional[List[Exponent]] = Field(default=None, min_length=1)
     styles: Dict[str, StyleChoice] = Field(default_factory=dict)
-    separator: str = Field(default="", max_length=4, pattern=r"^[^\d\n]*$")
+    separator: Literal["", " "] = ""
     prompt: Optional[Frame] = None
 
 

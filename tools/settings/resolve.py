@@ -104,7 +104,11 @@ def resolve(
             "seed": seed,
             "recipe": recipe,
             "weights": mix.counts,
-            **mix.model_dump(include={"repeat", "exponents", "styles", "separator"}),
+            **mix.model_dump(include={"repeat", "exponents"}),
+            "styles": {
+                kind: {**style.model_dump(), "separator": mix.separator}
+                for kind, style in mix.styles.items()
+            },
         },
         "records.json": {
             "seq_length": model_config["seq_length"],
