@@ -6,7 +6,8 @@
 
 PROFILE ?= smollm2-135m
 BUDGET  ?= quick
-RECIPE  ?= plain
+# What is taught, in the place of the budget's recipe.
+RECIPE  ?=
 SEED    ?= 1
 TEAM    ?= team
 RUN     ?= $(PROFILE)-$(BUDGET)
@@ -126,7 +127,7 @@ $(PIPELINE): $(C)/resolved
 	+@$(MAKE) $@ PIPELINE_LOCKED=yes
 
 # What the command line says; the file changes only when that changes.
-VARIABLES := $(PROFILE) $(BUDGET) $(RECIPE) $(SEED) $(CARDS) $(HBM:%=%GB) $(RECORDS)
+VARIABLES := $(foreach name,PROFILE BUDGET RECIPE SEED CARDS HBM RECORDS,$(name)=$($(name)))
 .PHONY: changed
 $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter-out $(file < $(C)/variables),$(VARIABLES)),changed)
 	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
@@ -134,7 +135,7 @@ $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter
 
 # One small file a subject, rewritten only when its content changes: then what needs it is remade.
 $(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
-	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' --seed '$(SEED)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') --output $(C)
+	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') --seed '$(SEED)' --resume '$(RESUME)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') --output $(C)
 	@touch $@
 
 else
@@ -160,7 +161,7 @@ probe: $(R)/base/model.ckpt $(C)/finetune.yaml  ## which matrices are low-rank; 
 	@$(PROBE) --weights $< --output $(R)/probe/weights
 	$(if $(wildcard $(R)/finetune/run.json),@$(PROBE) --adapter $(R)/finetune/adapters --output $(R)/probe/adapter)
 
-SLICES := profile model tokenizer corpus records prompts evaluation
+SLICES := profile model tokenizer corpus records prompts evaluation training
 $(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: ;
 
 # Where the model and its vocabulary come from decides what they are made of.
@@ -219,8 +220,8 @@ ifneq ($(RECORDS),)
 $(R)/records/train.mindrecord: $(C)/records.json $(RECORDS)
 	$(STAGE) convert-records -- $(PYTHON) -m tools.convert given-records --config $< --input '$(RECORDS)' --output $@
 else
-$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json | $(R)/base/model.ckpt
-	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --output $@
+$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json | $(R)/base/model.ckpt $(C)/evaluation.json
+	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --evaluation $(C)/evaluation.json --output $@
 endif
 
 $(R)/prompts/squad.jsonl: $(C)/prompts.json $(READING)
@@ -243,8 +244,8 @@ $(R)/baseline/scores.json: $(R)/baseline/test.jsonl $(C)/corpus.json configs/con
 
 HOSTS = $(if $(NODES),--nodes '$(NODES)') $(if $(NODE_RANK),--node-rank '$(NODE_RANK)') \
 	$(if $(MASTER_ADDR),--master-addr '$(MASTER_ADDR)') $(if $(MASTER_PORT),--master-port '$(MASTER_PORT)')
-$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(R)/base/model.ckpt $(R)/records/train.mindrecord
-	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(HOSTS)
+$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(C)/training.json $(R)/base/model.ckpt $(R)/records/train.mindrecord
+	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --training $(C)/training.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(HOSTS)
 
 $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
 	$(STAGE) merge -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D)
@@ -276,7 +277,7 @@ endif
 
 .PHONY: plan
 plan: $(VENV)  ## memory, hours and score of a run before it is made: HBM=32 ACCURACY=0.5
-	@$(PYTHON) -m tools.plan --profile '$(PROFILE)' --budget '$(BUDGET)' --recipe '$(RECIPE)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(ACCURACY),--accuracy '$(ACCURACY)') $(PLAN)
+	@$(PYTHON) -m tools.plan --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(ACCURACY),--accuracy '$(ACCURACY)') $(PLAN)
 
 # --- Grading -----------------------------------------------------------------------------------
 

@@ -238,7 +238,7 @@ def answers(stacks: Stacks, case: Case, adapter: Path) -> Dict[str, Any]:
         if not output.is_file():
             stacks.run(
                 stack, f"generate-{stack}", "tools.generate", "--model", merged, "--engine", engine,
-                "--prompts", run / "prompts/math.jsonl", "--output", output,
+                "--prompts", run / "prompts/test.jsonl", "--output", output,
                 "--max-new-tokens", 24, "--min-new-tokens", 6,
             )  # fmt: skip
         found[stack] = [json.loads(line)["prediction"] for line in output.open(encoding="utf-8")]

@@ -67,10 +67,10 @@ def write_prompts(run: Path, base: Path, folder: Path) -> None:
     """even.json: 32 passages cut to 64 tokens; real.json: 64 prompts, reading and arithmetic."""
     tokenizer = open_tokenizer(next(base.glob("tokenizer.*")))
     texts = {}
-    for kind in ("squad", "math"):
+    for kind in ("squad", "test"):
         lines = (run / "prompts" / f"{kind}.jsonl").read_text("utf-8").splitlines()
         texts[kind] = [json.loads(line)["prompt"] for line in lines]
-    real = (texts["squad"][: ROWS // 2] + texts["math"])[:ROWS]
+    real = (texts["squad"][: ROWS // 2] + texts["test"])[:ROWS]
     (folder / "real.json").write_text(json.dumps(tokenizer.encode_batch(real)))
     # Passages alone: nothing is common to two of them, which we would not compute twice.
     stream = [token for text in texts["squad"] for token in tokenizer.encode(text)]

@@ -111,7 +111,7 @@ def rows_of(arm: Arm, count: int, seed: int) -> Iterator[Dict[str, str]]:
 def prepare(arm: Arm, folder: Path, base: Path) -> None:
     """Write config, held-out rows, and training rows up to the arm's tokens and examples."""
     config = folder / "config"
-    resolve(config, PROFILE, "quick", "plain", arm.seed, 1)
+    resolve(config, PROFILE, "quick", None, arm.seed, 1)
     native = yaml.safe_load((config / "finetune.yaml").read_text("utf-8"))
     model = json.loads((config / "model.json").read_text("utf-8"))
     lora = {"lora_rank": arm.rank, "lora_alpha": 2 * arm.rank, "target_modules": arm.targets}
@@ -156,7 +156,8 @@ def train_and_answer(arm: Arm, folder: Path, base: Path) -> None:
     trained, native = folder / "finetune", config / "finetune.yaml"
     if not (trained / "run.json").is_file():
         words = ["tools.finetune", "--config", native, "--model", config / "model.json"]
-        words += ["--base", base / "model.ckpt", "--records", records, "--checkpoints", 1]
+        words += ["--training", config / "training.json", "--base", base / "model.ckpt"]
+        words += ["--records", records, "--checkpoints", 1]
         run_tool(folder, *words, "--output", trained)
     words = ["tools.merge", "--base", base / "model.ckpt", "--adapters", trained / "adapters"]
     run_tool(folder, *words, "--config", native, "--output", folder / "merged")

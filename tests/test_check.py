@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +136,29 @@ def test_a_stack_is_forced(tmp_path: Path) -> None:
         assert ("'CheckpointMointor' is unknown to MindFormers 1.9.0" in result.output) == code
     assert invoke("configs", "--stack", "pypi", "--live", path).exit_code == 2
     assert invoke("configs", "--stack", "other", path).exit_code == 2
+
+
+def test_splits_that_share_a_problem(tmp_path: Path) -> None:
+    """In other words, too: operands in another order are the same problem."""
+    build_corpus(tmp_path, None, Plan(60, 14, 14))
+    names = [tmp_path / f"{name}.jsonl" for name in ("train", "valid", "test")]
+    assert invoke("corpus", *names).exit_code == 0
+    train, _, test = names
+    lines = test.read_text("utf-8").splitlines()
+    at = next(at for at, line in enumerate(lines) if '"add"' in line)
+    row = json.loads(lines[at])
+    a, b = re.findall(r"-?\d+\.\d+", row["problem"])[:2]
+    turned = {**row, "id": "add-turned", "problem": f"计算 {b} + {a} 等于多少？"}
+    with train.open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(turned) + "\n")
+    result = invoke("corpus", *names)
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        1,
+        [f"{test}:{at + 1}: its problem stands in {train}:61 too; take it out of one", "1 fault"],
+    )
+    # Within one split a problem may be repeated, and another folder is another corpus.
+    assert invoke("corpus", train).exit_code == 0
+    (tmp_path / "other").mkdir()
+    for name in ("test.jsonl", "corpus.json"):
+        shutil.copy(tmp_path / name, tmp_path / "other")
+    assert invoke("corpus", train, tmp_path / "other" / "test.jsonl").exit_code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,16 @@ def test_what_is_handed_on(tmp_path, monkeypatch):
     paths = tuple(tmp_path / name for name in NAMES)
     hosts = ("--nodes", "2", "--node-rank", "1", "--master-addr", "a", "--master-port", "8118")
     run(tmp_path, "--resume", "no", *hosts)
+    for bfloat16 in (True, False):
+        resolved = tmp_path / "training.json"
+        resolved.write_text(json.dumps({"bfloat16_matmul": bfloat16}))
+        run(tmp_path, "--training", str(resolved))
     assert calls == [
-        (*paths, 2, ALONE, True),
-        (*paths, 5, ALONE, True),
-        (*paths, 5, Hosts(2, 1, "a", 8118), False),
+        (*paths, 2, ALONE, True, False),
+        (*paths, 5, ALONE, True, False),
+        (*paths, 5, Hosts(2, 1, "a", 8118), False, False),
+        (*paths, 5, ALONE, True, True),
+        (*paths, 5, ALONE, True, False),
     ]
 
 

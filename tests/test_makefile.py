@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -180,6 +181,22 @@ def test_given_records_take_the_place_of_our_own(empty: Path) -> None:
     assert "given-records" in given.stdout and "--input 'x.mindrecord'" in given.stdout
     # What is held out is made all the same.
     assert "convert math" in given.stdout and "convert prompts" in given.stdout
+
+
+def test_test_problems_are_asked_of_the_base_and_the_chosen_checkpoint(empty: Path) -> None:
+    done = make(empty, "-n", "evaluate", "PROFILE=tiny", "RUN=r")
+    asked = [line for line in done.stdout.splitlines() if "tools.generate" in line]
+    found = {}
+    for line in asked:
+        (stage,) = re.findall(r"--stage (\S+)", line)
+        found[stage] = re.findall(r"--prompts \S+/(\w+)\.jsonl", line)
+    assert found == {
+        "baseline": ["squad", "test"],
+        "evaluate": ["squad", "valid"],
+        "evaluate-test": ["test"],
+    }
+    (chosen,) = [line for line in asked if "--stage evaluate-test" in line]
+    assert "runs/r/evaluate/best.json" in chosen and chosen.count("--model") == 1
 
 
 def test_grading_needs_a_zip_and_takes_its_variables(empty: Path) -> None:

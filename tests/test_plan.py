@@ -81,6 +81,6 @@ def test_make_plan_passes_its_variables_on() -> None:
     done = subprocess.run(["make", *words, *more], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert shlex.split(done.stdout) == shlex.split(
-        ".venv/bin/python -m tools.plan --profile llama3-8b --budget quick --recipe plain "
+        ".venv/bin/python -m tools.plan --profile llama3-8b --budget quick "
         "--cards 4 --hbm 32 --accuracy 0.6 --rank 16"
     )

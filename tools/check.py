@@ -83,9 +83,10 @@ def corpus(paths: Tuple[Path, ...], styles: Optional[Dict[str, Any]]) -> None:
     """Recompute the rows of a corpus: each answer, and each line of each worked solution.
 
     The corpus.json beside a file says in what style its kinds are worked out, or --styles does.
-    Every fault is named by file, row and line; exit code 1 if there is any.
+    Files of one folder are the splits of a corpus, and may share no problem. Every
+    fault is named by file, row and line; exit code 1 if there is any.
     """
-    from tools.corpus.verify import recorded_styles, verify_rows
+    from tools.corpus.verify import recorded_styles, shared_problems, verify_rows
     from tools.files.progress import progress
 
     count, faults = 0, []
@@ -95,6 +96,10 @@ def corpus(paths: Tuple[Path, ...], styles: Optional[Dict[str, Any]]) -> None:
             for rows, found in verify_rows(path, known):
                 count, faults = count + rows, faults + found
                 bar.advance(rows)
+    for folder in dict.fromkeys(path.parent for path in paths):
+        splits = [path for path in paths if path.parent == folder]
+        if len(splits) > 1:
+            faults += shared_problems(splits)
     _print(faults, f"{count} rows recomputed")
 
 

@@ -117,7 +117,15 @@ def main() -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="Of draw and split.")
 @click.option("--weights", type=Weights(), help="Mix of --train  [default: as in the source]")
 @click.option("--repeat", type=click.IntRange(1), default=1, help="Most copies of a rare problem.")
+@click.option(
+    "--exponent",
+    "exponents",
+    type=click.IntRange(0, 5),
+    multiple=True,
+    help="Power that is trained; give several  [default: all]",
+)
 @click.option("--styles", type=Styles(), help="Worked solutions  [default: the source's own]")
+@click.option("--separator", default="", help="Between digits that stay apart, in columns.")
 @click.option("--strict", is_flag=True, help="A row that fits no kind is an error.")
 def math(
     source: Optional[Path],
@@ -129,7 +137,9 @@ def math(
     seed: int,
     weights: Optional[Dict[str, int]],
     repeat: int,
+    exponents: Tuple[int, ...],
     styles: Optional[Dict[str, Any]],
+    separator: str,
     strict: bool,
 ) -> None:
     """Arithmetic problems: one file of rows, or a corpus split by problem.
@@ -150,7 +160,9 @@ def math(
     else:
         from tools.corpus.build import Plan, build_corpus
 
-        plan = Plan(train, valid, test, seed, weights, repeat, styles or {})
+        plan = Plan(
+            train, valid, test, seed, weights, repeat, styles or {}, exponents or None, separator
+        )
         summary = build_corpus(folder, source, plan, strict)
     parts = [f"{count} {name}" for name, count in summary.get("splits", {}).items()]
     parts += [f"{summary['rows']} rows read", f"{summary['misfits']['count']} misfits"]
@@ -216,6 +228,8 @@ def generate_corpus(output: Path, rows: Optional[int], seed: int) -> None:
 @click.option("--pad-id", type=click.IntRange(0), help="Padding id.")
 @click.option("--strict", is_flag=True, help="An over-long row is an error, not left out.")
 @click.option("--pack/--no-pack", default=False, help="Several whole examples a row.")
+@click.option("--recipe", help="Recipe whose solutions must all fit.")
+@click.option("--evaluation", type=_IN, help="evaluation.json, whose max_new_tokens they must fit.")
 def records(
     rows: Path,
     tokenizer: Path,
@@ -228,17 +242,24 @@ def records(
     pad_id: Optional[int],
     strict: bool,
     pack: bool,
+    recipe: Optional[str],
+    evaluation: Optional[Path],
 ) -> None:
     """Training examples as a MindRecord file: loss on the answer and EOS only.
 
-    Rows keep their order; over-long ones are counted and left out, never cut. Packed rows hold
+    Rows keep their order; over-long ones are counted and left out, never cut; with a recipe only
+    English ones may be so long. Packed rows hold
     several examples, each to its EOS, and need training that tells them apart.
     """
     from tools.records.mindrecord import RecordSettings, write_records
     from tools.records.tokenizers import SpecialIds
+    from tools.settings.profile import recipe_path
+    from tools.settings.resolve import most_new_tokens
 
     ids = SpecialIds(bos_id, eos_id, pad_id)
-    settings = RecordSettings(seq_length, prompt, ids, model, strict, pack)
+    taught = None if recipe is None else recipe_path(recipe)
+    most_new = None if evaluation is None else most_new_tokens(evaluation)
+    settings = RecordSettings(seq_length, prompt, ids, model, strict, pack, taught, most_new)
     summary = write_records(rows, tokenizer, output, settings)
     click.echo(
         f"{output}: {summary['examples']} examples in {summary['rows']} rows, "
@@ -313,12 +334,18 @@ for _command in (*COMMANDS, choices, weights):
 
 @main.command(epilog=_CONFIG)
 @click.option("--profile", required=True, help="Folder under configs/.")
-@click.option("--budget", default="quick", show_default=True, help="quick or full.")
-@click.option("--recipe", default="plain", show_default=True, help="File under configs/recipes/.")
+@click.option("--budget", default="quick", show_default=True, help="One of the profile's.")
+@click.option("--recipe", help="File under configs/recipes/  [default: the budget's]")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of draw and training.")
 @click.option("--cards", type=click.IntRange(1), help="Workers  [default: the profile's]")
 @click.option("--hbm", type=click.IntRange(1), help="GB a card  [default: the profile's]")
 @click.option("--records", type=_IN, help="MindRecord to train on instead of the corpus.")
+@click.option(
+    "--resume",
+    type=click.Choice(["auto", "no"]),
+    default="auto",
+    help="no: an unfinished training of another choice may be given up.",
+)
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -328,19 +355,36 @@ for _command in (*COMMANDS, choices, weights):
 def config(
     profile: str,
     budget: str,
-    recipe: str,
+    recipe: Optional[str],
     seed: int,
     cards: Optional[int],
     hbm: Optional[int],
     records: Optional[Path],
+    resume: str,
     output: Path,
 ) -> None:
-    """A profile and a budget, resolved into one small file a subject."""
+    """A profile and a budget, resolved into one small file a subject.
+
+    Where OUTPUT/.. holds a training of another choice, nothing is written; exit code 2.
+    """
+    from tools.corpus.recipe import recipe_faults
+    from tools.settings.profile import choose, recipe_path
     from tools.settings.resolve import resolve
 
-    written = resolve(output, profile, budget, recipe, seed, cards, hbm, given=records)
+    chosen = choose(profile, budget, recipe)
+    for fault in recipe_faults(chosen.mix, recipe_path(chosen.recipe)):
+        raise fault
+    going_on = resume == "auto"
+    written = resolve(
+        output, profile, budget, recipe, seed, cards, hbm, given=records, resume=going_on
+    )
     changed = [name for name, new in written.items() if new]
     click.echo(f"{output}: {', '.join(changed) + ' changed' if changed else 'as before'}")
+    if records is None and not (output.parent / "finetune" / "run.json").is_file():
+        from tools.planning.forecast import run_forecast
+
+        told = run_forecast(profile, budget, recipe, cards, hbm)
+        click.echo(f"{output.parent}: {told}" if told else "", nl=bool(told))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ Example:
   On each of two hosts, with its own --node-rank:
   python -m tools.finetune … --nodes 2 --node-rank 0 --master-addr 10.0.0.1 --master-port 8118
 """
+_BFLOAT16 = "bfloat16_matmul"
 _FILE = click.Path(path_type=Path)
 
 
@@ -41,6 +42,7 @@ _FILE = click.Path(path_type=Path)
     show_default=True,
     help="auto: go on where a training of the same inputs was cut short.",
 )
+@click.option("--training", type=_FILE, help="training.json as the profile resolves.")
 @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Hosts.")
 @click.option("--node-rank", type=click.IntRange(0), default=0, help="Number of this host, from 0.")
 @click.option("--master-addr", default="127.0.0.1", show_default=True, help="Host 0's address.")
@@ -53,6 +55,7 @@ def main(
     output: Path,
     checkpoints: int,
     resume: str,
+    training: Optional[Path],
     nodes: int,
     node_rank: int,
     master_addr: str,
@@ -60,13 +63,23 @@ def main(
 ) -> None:
     """Train LoRA adapters and save them at even intervals, with full worker logs and loss.csv.
 
-    A training that was killed goes on from its newest whole state, a few steps back.
+    A training that was killed goes on from its newest whole state, a few steps back. Without
+    --training all matrix products are in float32.
     """
+    from tools.planning.forecast import training_forecast
+    from tools.settings.resolve import read_resolved
     from tools.training.launch import finetune
     from tools.training.workers import Hosts
 
+    if records.with_name(records.name + ".json").is_file():
+        states = output.with_name(output.name + ".work").glob("states/[0-9]*.ckpt")
+        done = [int(path.stem) for path in states] if resume == "auto" else []
+        told = training_forecast(config, records, checkpoints, max(done, default=0))
+        click.echo(told, err=True, nl=bool(told))
     hosts = Hosts(nodes, node_rank, master_addr, master_port)
-    result = finetune(config, model, base, records, output, checkpoints, hosts, resume == "auto")
+    bfloat16 = training is not None and read_resolved(training, [_BFLOAT16])[_BFLOAT16]
+    go_on = resume == "auto"
+    result = finetune(config, model, base, records, output, checkpoints, hosts, go_on, bfloat16)
     click.echo(f"{output}: {result['steps']} steps, checkpoints at {result['checkpoints']}")
 
 

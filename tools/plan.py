@@ -32,10 +32,10 @@ Example:
     show_default=True,
     help="For configs/NAME/profile.yaml.",
 )
-@click.option("--budget", metavar="NAME", default="quick", show_default=True, help="quick or full.")
 @click.option(
-    "--recipe", metavar="NAME", default="plain", show_default=True, help="configs/recipes/NAME.yaml"
+    "--budget", metavar="NAME", default="quick", show_default=True, help="One of the profile's."
 )
+@click.option("--recipe", metavar="NAME", help="configs/recipes/NAME.yaml  [default: the budget's]")
 @click.option("--cards", type=click.IntRange(1), help="Workers  [default: the profile's]")
 @click.option(
     "--hbm",
@@ -78,7 +78,7 @@ Example:
 def main(
     profile: str,
     budget: str,
-    recipe: str,
+    recipe: Optional[str],
     cards: Optional[int],
     hbm: Optional[float],
     reserve: Optional[float],

@@ -6,6 +6,7 @@ import pytest
 
 from tools.corpus.check import check_solution
 from tools.corpus.rounding import Rounding
+from tools.corpus.worked.styles import Style
 
 TWO = Rounding(decimals=2)
 
@@ -29,13 +30,6 @@ GOOD = {
         "40 = 12 * 3 + 4\n7 / 12 = 0.583… ≈ 0.58\n#### 0.58",
         TWO,
     ),
-    "division, multiples": (
-        "计算 7.00 / 12.00 等于多少？",
-        "7.00 / 12.00 = 7 / 12\n7 / 12：\n12 * 1 = 12\n12 * 2 = 24\n12 * 3 = 36\n12 * 4 = 48\n"
-        "12 * 5 = 60\n12 * 6 = 72\n12 * 7 = 84\n12 * 8 = 96\n12 * 9 = 108\n7 = 12 * 0 + 7\n"
-        "70 = 12 * 5 + 10\n100 = 12 * 8 + 4\n40 = 12 * 3 + 4\n7 / 12 = 0.583… ≈ 0.58\n#### 0.58",
-        TWO,
-    ),
     "division, even": (
         "计算 4.20 / -0.07 等于多少？",
         "4.20 / -0.07 = -(4.2 / 0.07) = -(420 / 7)\n420 / 7：\n42 = 7 * 6 + 0\n0 = 7 * 0 + 0\n"
@@ -57,25 +51,6 @@ GOOD = {
     "root, even": (
         "计算 1024.00 的平方根？",
         "√1024：\n10 = 3 * 3 + 1\n124 = 62 * 2 + 0\n√1024 = 32\n#### 32",
-        TWO,
-    ),
-    "sum": (
-        "计算 99.50 + 0.55 等于多少？",
-        "99.50 + 0.55 = 99.5 + 0.55\n99.5 + 0.55：0 5 9 9 + 5 5 0 0\n0 + 5 + 0 = 5\n"
-        "5 + 5 + 0 = 10\n9 + 0 + 1 = 10\n9 + 0 + 1 = 10\n5 0 0 0 1：99.5 + 0.55 = 100.05\n"
-        "#### 100.05",
-        TWO,
-    ),
-    "difference": (
-        "计算 12.50 - 12.05 等于多少？",
-        "12.50 - 12.05 = 12.5 - 12.05\n12.5 - 12.05：0 5 2 1 - 5 0 2 1\n10 - 5 - 0 = 5\n"
-        "5 - 0 - 1 = 4\n2 - 2 - 0 = 0\n1 - 1 - 0 = 0\n5 4 0 0：12.5 - 12.05 = 0.45\n#### 0.45",
-        TWO,
-    ),
-    "column product": (
-        "一个长方形的长为 99 厘米，宽为 98 厘米，请计算其面积。",
-        "面积 = 99 * 98\n99 * 98：9 9 * 8 9\n9 * 8 + 0 = 72\n9 * 9 + 9 * 8 + 7 = 160\n"
-        "9 * 9 + 16 = 97\n2 0 7 9：99 * 98 = 9702\n#### 9702",
         TWO,
     ),
     "power": (
@@ -112,7 +87,8 @@ GOOD = {
 
 @pytest.mark.parametrize("name", GOOD)
 def test_blocks_that_hold(name: str) -> None:
-    assert check_solution(*GOOD[name]) == []
+    problem, solution, rounding = GOOD[name]
+    assert check_solution(problem, solution, Style("schoolbook", rounding)) == []
 
 
 # (which of GOOD, what in it, replaced by what, line of the fault, part of its reason)
@@ -142,9 +118,6 @@ BAD = [
     ("division", "\n7 / 12：", "\n7.0 / 12：", 2, "only whole numbers"),
     ("division", "\n7 / 12：", "\n07 / 12：", 2, "zeros in front"),
     ("division", "\n7 / 12：", "\n7 / 13：", 2, "it uses 13"),
-    ("division, multiples", "12 * 4 = 48\n", "", 6, "here must stand 12 * 4 = 48"),
-    ("division, multiples", "12 * 9 = 108", "12 * 9 = 118", 11, "here must stand 12 * 9 = 108"),
-    ("division, multiples", "\n12 * 9 = 108", "", 11, "here must stand 12 * 9 = 108"),
     ("division, even", "\n0 = 7 * 0 + 0", "", 4, "ends before its digits are spent"),
     (
         "division, even",
@@ -171,26 +144,6 @@ BAD = [
         4,
         "must stand √1024 =",
     ),
-    ("sum", "0 5 9 9 + 5 5 0 0", "5 9 9 + 5 5 0", 2, "the digits must be 0 5 9 9 + 5 5 0 0"),
-    ("sum", "0 5 9 9 + 5 5 0 0", "9 9 5 0 + 0 0 5 5", 2, "the digits must be"),
-    ("sum", "5 + 5 + 0 = 10", "5 + 5 + 1 = 11", 4, "must stand 5 + 5 + 0 = 10"),
-    ("sum", "9 + 0 + 1 = 10\n5", "9 + 0 + 1 = 10\n5 0 0 0 1：1 + 1 = 2\n5", 7, "must stand"),
-    ("sum", "5 0 0 0 1：", "5 0 0 0：", 7, "here must stand 5 0 0 0 1："),
-    ("sum", "5 0 0 0 1：", "", 7, "here must stand 5 0 0 0 1："),
-    ("sum", "= 100.05\n", "= 100.5\n", 7, "100.5 is not"),
-    ("difference", "5 - 0 - 1 = 4", "5 - 0 - 0 = 5", 4, "must stand"),
-    ("difference", "10 - 5 - 0 = 5", "0 - 5 - 0 = -5", 3, "must stand"),
-    ("difference", "= 0.45\n", "= 00.45\n", 7, "zeros in front"),
-    (
-        "difference",
-        "12.5 - 12.05：0 5 2 1 - 5 0 2 1",
-        "12.05 - 12.5：5 0 2 1 - 0 5 2 1",
-        2,
-        "smaller",
-    ),
-    ("column product", "9 * 9 + 9 * 8 + 7 = 160", "9 * 8 + 9 * 9 + 7 = 160", 4, "must stand"),
-    ("column product", "9 * 9 + 16 = 97", "9 * 9 + 0 + 16 = 97", 5, "must stand"),
-    ("column product", "2 0 7 9：", "2 0 7 97：", 6, "must stand"),
     ("power", "1.5^3 = 2.25 * 1.5\n", "", 7, "here must stand a power"),
     ("power", "1.5^3 = 2.25 * 1.5\n", "1.5^3 = 3.375\n", 8, "here must stand a power"),
     ("power", "1.5^2 = 1.5 * 1.5\n", "", 1, "begin with the problem's own"),
@@ -228,14 +181,14 @@ BAD = [
 def test_faults_in_blocks(name: str, old: str, new: str, line: int, reason: str) -> None:
     problem, solution, rounding = GOOD[name]
     assert old in solution
-    found = check_solution(problem, solution.replace(old, new, 1), rounding)
+    found = check_solution(problem, solution.replace(old, new, 1), Style("schoolbook", rounding))
     assert any(fault.startswith(f"line {line}: ") and reason in fault for fault in found), found
 
 
 def test_a_fault_is_reported_once_and_what_follows_is_still_read() -> None:
     problem, solution, rounding = GOOD["product"]
     wrong = solution.replace("= 6.17", "= 6.18").replace("#### 253.71", "#### 253.72")
-    assert check_solution(problem, wrong, rounding) == [
+    assert check_solution(problem, wrong, Style("schoolbook", rounding)) == [
         "line 3: 6.18 is not 12.34 * 0.5",
         "line 8: the answer must be 253.71",
     ]

@@ -223,6 +223,40 @@ def test_what_is_held_out_does_not_depend_on_what_is_trained_on(tmp_path):
     assert held_out[1] == held_out[3] == held_out[5]
 
 
+def exponents_of(path: Path) -> Counter:
+    rows = (row for row in read_rows(path) if row.kind == "power")
+    return Counter(int(parse(row.problem).numbers[1]) for row in rows)
+
+
+@pytest.mark.parametrize("weights", [None, {"power": 1, "add": 1}])
+def test_exponents_narrow_what_is_trained_and_not_what_is_asked(tmp_path, source, weights):
+    every = Plan(60, 40, 60, weights=weights)
+    narrowed = every._replace(exponents=[0, 1, 2], separator="_")
+    for name, read, plan in (
+        *(("g", None, every), ("g-narrowed", None, narrowed)),
+        *(("s", source, every), ("s-narrowed", source, narrowed)),
+    ):
+        summary = build_corpus(tmp_path / name, read, plan)
+        # Of the source, groups of two rows may leave a place empty.
+        assert 59 <= summary["splits"]["train"] <= 60
+    assert (summary["exponents"], summary["separator"]) == ([0, 1, 2], "_")
+    for name in ("g", "s"):
+        for part in ("valid", "test"):
+            whole, same = (
+                tmp_path / f"{folder}/{part}.jsonl" for folder in (name, f"{name}-narrowed")
+            )
+            assert whole.read_text() == same.read_text()
+        assert set(exponents_of(tmp_path / f"{name}/test.jsonl")) - {0, 1, 2}
+        assert set(exponents_of(tmp_path / f"{name}/train.jsonl")) - {0, 1, 2}
+        trained = exponents_of(tmp_path / f"{name}-narrowed/train.jsonl")
+        assert trained and set(trained) <= {0, 1, 2}
+
+
+def test_all_that_the_source_leaves_is_narrowed_too(tmp_path, source):
+    build_corpus(tmp_path, source, Plan(None, 14, 14, repeat=3, exponents=[2]))
+    assert set(exponents_of(tmp_path / "train.jsonl")) == {2}
+
+
 def test_a_rare_kind_is_repeated_up_to_its_share(tmp_path, source):
     plan = Plan(200, 10, 20, weights={"add": 1, "fraction": 1}, repeat=3)
     summary = build_corpus(tmp_path / "g", None, plan)

@@ -249,7 +249,9 @@ def test_number_refuses_what_is_none() -> None:
             number(text)
 
 
-@pytest.mark.parametrize("name", ["exact", "expressions", "blocks", "check"])
+@pytest.mark.parametrize(
+    "name", ["exact", "expressions", "blocks", "check_schoolbook", "check_columns"]
+)
 def test_the_checker_is_independent(name: str) -> None:
     text = (Path(__file__).parents[2] / f"tools/corpus/{name}.py").read_text("utf-8")
     assert not re.search(

@@ -16,7 +16,7 @@ from tools.files.errors import UserError
 
 STYLES = {
     "multiply": {"style": "schoolbook", "decimals": 4, "significant": None},
-    "divide": {"style": "scratchpad", "decimals": 2, "significant": None},
+    "divide": {"style": "columns", "decimals": 2, "significant": None},
     "function": {"style": "schoolbook", "decimals": None, "significant": 5},
     "add": {"style": "source", "decimals": None, "significant": None},
 }

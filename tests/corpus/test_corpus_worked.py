@@ -72,7 +72,7 @@ def test_every_style_of_every_kind_ends_in_the_answer_line(kind, name):
         rounding = Rounding(None, 6) if kind == "function" else Rounding(3)
         *lines, last = work_out(problem, Style(name, rounding)).split("\n")
         assert last == f"#### {answer_text(problem, rounding)}"
-        assert bool(lines) == (name != "answer")
+        assert not lines if name == "answer" else lines or name == "columns"
         assert all(line.strip() == line and line for line in lines)
         assert not any("####" in line for line in lines)
 
@@ -96,20 +96,6 @@ GOLDENS = [
         """-45.30 + 1234.56 = 1234.56 - 45.3
 1234.56 - 0045.3 = 1189.26
 #### 1189.26""",
-    ),
-    (
-        *("计算 45.30 - 1234.56 等于多少？", "scratchpad", Rounding(2)),
-        """45.30 - 1234.56 = -(1234.56 - 45.3)
-1234.56 - 45.3：6 5 4 3 2 1 - 0 3 5 4 0 0
-6 - 0 - 0 = 6
-5 - 3 - 0 = 2
-14 - 5 - 0 = 9
-13 - 4 - 1 = 8
-2 - 0 - 1 = 1
-1 - 0 - 0 = 1
-6 2 9 8 1 1：1234.56 - 45.3 = 1189.26
-45.30 - 1234.56 = -1189.26
-#### -1189.26""",
     ),
     (
         *("计算 -7.50 / 0.20 等于多少？", "schoolbook", Rounding(2)),
@@ -201,7 +187,7 @@ def test_styles_are_checked():
     for bad in (
         {"sum": choice(decimals=2)},
         {"add": choice("reverse", 2)},
-        {"root": choice("scratchpad", 2)},
+        {"function": choice("columns", 2)},
         {ENGLISH: choice("schoolbook", 2)},
         {"add": choice()},
         {"add": choice("direct", 2, 3)},

@@ -43,10 +43,11 @@ def test_format_duration(seconds, text):
     assert format_duration(seconds) == text
 
 
-def run(advances, total=None, unit="rows", start=0, stream=None):
+def run(advances, total=None, unit="rows", start=0, stream=None, warm_up=0):
     """Advance by each (seconds, count); return all that was printed."""
     stream, clock = stream or io.StringIO(), Clock()
-    with progress("decode", total, unit, start=start, stream=stream, clock=clock) as bar:
+    settings = {"start": start, "warm_up": warm_up, "stream": stream, "clock": clock}
+    with progress("decode", total, unit, **settings) as bar:
         for seconds, count in advances:
             clock.now += seconds
             bar.advance(count)
@@ -68,6 +69,29 @@ def test_unknown_total():
 def test_resumed_work_does_not_count_in_the_rate():
     text = run([(10, 10_000_000)], total=100_000_000, unit="B", start=80_000_000)
     assert text.splitlines()[0] == "decode: 90.0 MB of 100.0 MB (90 %), 1.0 MB/s, 0:10 left"
+
+
+@pytest.mark.parametrize("start", [0, 100])
+def test_what_waits_for_compilation_does_not_count_in_the_rate(start):
+    """A step after 90 seconds, then one in two: 19 left of a hundred are done in 38."""
+    text = run([(90, 1)] + [(2, 1)] * 99, total=start + 100, start=start, warm_up=1)
+    lines = text.splitlines()
+    percent = 100 * (start + 1) // (start + 100)
+    assert lines[0] == f"decode: {start + 1} rows of {start + 100} rows ({percent} %)"
+    assert lines[1].endswith(" %), 0.5 rows/s, 3:08 left")  # 10 seconds, five steps later
+    assert lines[-1] == f"decode: {start + 100} rows in 4:48, 0.5 rows/s"
+
+
+def test_no_rate_before_the_warm_up_is_over():
+    text = run([(20, 3), (20, 3), (10, 2), (10, 2)], total=100, warm_up=5)
+    assert text.splitlines() == [
+        "decode: 3 rows of 100 rows (3 %)",
+        "decode: 6 rows of 100 rows (6 %)",
+        "decode: 8 rows of 100 rows (8 %), 0.2 rows/s, 7:40 left",
+        "decode: 10 rows of 100 rows (10 %), 0.2 rows/s, 7:30 left",
+        "decode: 10 rows in 1:00, 0.2 rows/s",
+    ]
+    assert run([(20, 1)], total=1, warm_up=1).splitlines()[-1] == "decode: 1 rows in 0:20"
 
 
 def test_work_begun_anew():

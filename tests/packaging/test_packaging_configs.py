@@ -27,7 +27,7 @@ def test_our_configs_are_good() -> None:
 def test_resolved_configs_are_good_too(tmp_path: Path, profile: str, recipe: str) -> None:
     from tools.settings.resolve import resolve
 
-    resolve(tmp_path, profile, "full", recipe, 42, None)
+    resolve(tmp_path, profile, "quick", recipe, 42, None)
     assert check_configs([tmp_path]) == (1, [])
 
 
@@ -92,6 +92,8 @@ def test_a_file_is_known_by_its_keys(tmp_path: Path) -> None:
         ("recipes/plain.yaml", "styles: {}", "styles: source"),
         ("recipes/worked.yaml", "multiply: {style: schoolbook", "multiply: {style: other"),
         ("recipes/worked.yaml", "  add: 14000", "  sums: 14000"),
+        ("recipes/worked.yaml", "exponents: [0, 1, 2]", "exponents: [0, 1, 6]"),
+        ("tiny/profile.yaml", "recipe: plain", "recipe: none"),
         ("recipes/worked.yaml", "schoolbook, significant: 6", "schoolbook"),
     ],
 )

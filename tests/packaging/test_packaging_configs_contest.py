@@ -78,14 +78,14 @@ MISTAKES = {
     ],
     "cut": [
         (PROFILE, "rank-01: {seq_length: 768, max_new_tokens: 700}", "rank-01: {}", "128 cuts"),
-        (RUN + "evaluation.json", '"test=440"', '"test=128"', "128 cuts the worked solutions"),
+        (RUN + "evaluation.json", '"test=544"', '"test=128"', "128 cuts the worked solutions"),
     ],
     "least": [
         (EVAL, "    min_new_tokens: 1\n", "", "min_new_tokens is missing"),
         (PROFILE, "min_new_tokens: 1", "min_new_tokens: 0", "answers may be empty"),
     ],
     "length": [
-        (SUMMARY, '"seq_length": 512', '"seq_length": 256', "the records have 256"),
+        (SUMMARY, '"seq_length": 608', '"seq_length": 256', "the records have 256"),
         (SUMMARY, '"left_out": 0', '"left_out": 80', "of the examples were left out"),
         (TRAINING, "seq_length: 256", "seq_length: 8193", "beyond the model's"),
     ],
@@ -143,7 +143,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(root / EVAL, EVALUATION)
     resolve(root / RUN, "tiny", "quick", "worked", 42, None)
     summary = {"rows": 60, "examples": 168, "left_out": 0, "answer_tokens": 33600}
-    write(root / SUMMARY, {**summary, "pack": True, "seq_length": 512, "frame": "alpaca"})
+    write(root / SUMMARY, {**summary, "pack": True, "seq_length": 608, "frame": "alpaca"})
     return root
 
 

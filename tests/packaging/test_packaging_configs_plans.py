@@ -29,14 +29,14 @@ BAD_PROFILES: Dict[str, List[Tuple]] = {
         ("tiny", PROFILE, "device: CPU", "device: Ascend", "context.device_target in f", "device:")
     ],
     "lengths": [
-        ("tiny", PROFILE, "math: 16", "math: 192", "192 of the recipe plain: no row", "math:"),
-        ("tiny", PROFILE, "tokens: 120", "tokens: 256", "below the seq_length 256", "rank-11:"),
-        ("tiny", PROFILE, "seq_length: 576", "seq_length: 4096", "is beyond", "scratchpad:"),
+        ("tiny", PROFILE, "math: 56", "math: 192", "192 of the recipe plain: no row", "math:"),
+        ("tiny", PROFILE, "tokens: 480", "tokens: 512", "below the seq_length 512", "rank-01:"),
+        ("tiny", PROFILE, "seq_length: 608", "seq_length: 4096", "is beyond", "worked:"),
     ],
     "worked": [
-        ("tiny", PROFILE, ", max_new_tokens: 440}", "}", "16 cuts the worked", "math: 16"),
+        ("tiny", PROFILE, ", max_new_tokens: 544}", "}", "56 cuts the worked", "math: 56"),
         ("llama3-8b", PROFILE, "700}", "128}", "128 cuts the worked solutions of", "rank-01:"),
-        ("llama3-8b", PROFILE, "  rank-02: {", "  x: {", "the recipe rank-02; give", "math: 128"),
+        ("llama3-8b", PROFILE, "  rank-01: {", "  x: {", "the recipe rank-01; give", "math: 128"),
     ],
     "min_new_tokens": [
         ("tiny", PROFILE, "min_new_tokens: 1", "min_new_tokens: 0", "set it to 1", "min_new")
@@ -53,15 +53,15 @@ BAD_PROFILES: Dict[str, List[Tuple]] = {
 BAD_RUNS: Dict[str, List[Tuple]] = {
     "cards": [("profile.json", "cards", 4, "needs 2 cards, there are 4")],
     "device": [("profile.json", "device", "Ascend", "device is Ascend")],
-    "lengths": [("evaluation.json", "max_new_tokens", ["test=512"], "not below the seq_length")],
+    "lengths": [("evaluation.json", "max_new_tokens", ["test=608"], "not below the seq_length")],
     "data": [
-        ("records.json", "seq_length", 256, "seq_length is 512, the records have 256 (records"),
+        ("records.json", "seq_length", 256, "seq_length is 608, the records have 256 (records"),
         (SUMMARY, "seq_length", 256, "the records have 256 (train.mindrecord.json)"),
         (SUMMARY, "left_out", 10, "6% of the examples were left out, longer than seq_length"),
     ],
     "packing": [(SUMMARY, "pack", False, "is PackedLlamaForCausalLM, the records are not packed")],
     "worked": [("evaluation.json", "max_new_tokens", ["test=128"], "cuts the worked solutions")],
-    "answers": [(SUMMARY, "answer_tokens", 168 * 441, "440 is below the mean answer, 441 tokens")],
+    "answers": [(SUMMARY, "answer_tokens", 168 * 545, "544 is below the mean answer, 545 tokens")],
     "min_new_tokens": [("evaluation.json", "min_new_tokens", 0, "answers may be empty")],
     "checkpoints": [(SUMMARY, "rows", 16, "16 rows in batches of 2 on 2 cards make 4 steps")],
     "prompts": [
@@ -86,7 +86,7 @@ def good_configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(CONFIGS, root / "configs")
     resolve(root / "run/config", "tiny", "quick", "worked", 42, None)
     summary = {"rows": 60, "examples": 168, "left_out": 0, "answer_tokens": 168 * 200}
-    summary.update(pack=True, seq_length=512, frame="alpaca")
+    summary.update(pack=True, seq_length=608, frame="alpaca")
     write(root / "run/records/train.mindrecord.json", summary)
     return root
 
@@ -113,10 +113,10 @@ def test_each_recipe_and_budget_has_a_plan(copy: Path) -> None:
     found = plans_beside(copy / "configs/tiny/finetune.yaml")
     plans = {(plan.budget, plan.recipe): plan for plan in found}
     recipes = {path.stem for path in (CONFIGS / "recipes").glob("*.yaml")} - {"choices"}
-    assert set(plans) == {(budget, name) for budget in ("quick", "full") for name in recipes}
-    plan, names = plans["full", "worked"], ("rows", "seq_length", "batch_size", "math_tokens")
-    assert [plan.value(name) for name in names] == [840, 512, 2, 440]
-    assert plans["quick", "plain"].value("math_tokens") == 16
+    assert set(plans) == {("quick", name) for name in recipes}
+    plan, names = plans["quick", "worked"], ("rows", "seq_length", "batch_size", "math_tokens")
+    assert [plan.value(name) for name in names] == [168, 608, 2, 544]
+    assert plans["quick", "plain"].value("math_tokens") == 56
     # Of a profile that asks choice questions, those that resolve would not refuse.
     asked = plans_beside(copy / "configs/tiny-choices/finetune.yaml")
     assert {plan.recipe for plan in asked} == {"choices", "plain"}
@@ -192,10 +192,10 @@ def test_files_that_are_missing_or_broken_say_nothing(copy: Path) -> None:
 def test_a_profile_without_recipes(copy: Path) -> None:
     shutil.rmtree(copy / "configs/recipes")
     path = copy / "configs/tiny" / FINETUNE
-    assert [plan.recipe for plan in plans_beside(path)] == ["", ""]
+    assert [plan.recipe for plan in plans_beside(path)] == [""]
     assert check_config(path) == []
     profile = path.with_name(PROFILE)
-    write(profile, changed(profile.read_text("utf-8"), "math: 16", "math: 192"))
+    write(profile, changed(profile.read_text("utf-8"), "math: 56", "math: 192"))
     assert len(check_config(path)) == 1
 
 

@@ -211,6 +211,24 @@ def test_a_run_made_again(
     )
 
 
+@pytest.mark.parametrize("ours", ["float32", "bfloat16"])
+def test_another_precision_allows_more(
+    honest: Dict[str, Path], opened: Package, tmp_path: Path, ours: str
+) -> None:
+    """A loss that is 0.05 off passes where one of the two multiplied in bfloat16 alone."""
+    run = Path(shutil.copytree(honest["run"], tmp_path / "made"))
+    edit(opened.folder / "training/run.json", matmul_precision="bfloat16")
+    edit(run / "finetune/run.json", matmul_precision=ours)
+    path = run / "finetune/loss.csv"
+    text = path.read_text()
+    path.write_text(text.replace("\n3,6.47,", "\n3,6.42,"))
+    assert path.read_text() != text
+    rows = list(again._training_rows(opened, run))
+    worst = "training/loss.csv: loss of step 3, which differs most"
+    assert failed(rows) == ([worst] if ours == "bfloat16" else [])
+    assert all(("bfloat16" in row.why) is (ours == "float32") for row in rows[1:])
+
+
 def test_a_make_that_fails_is_told(opened: Package, tmp_path: Path) -> None:
     write(tmp_path / "Makefile", "evaluate:\n\t@exit 3\n")
     with pytest.raises(UserError, match=r"PROFILE=tiny .* RUN=again ended with exit code 2"):

@@ -68,6 +68,13 @@ def test_honest_steps_and_losses(opened: Package, rules: Contest) -> None:
         ("training/run.json", {"seed": 2}, "training/run.json: seed"),
         ("training/run.json", {"workers": 4}, "training/run.json: workers"),
         ("configs/profile.json", {"cards": 1}, "configs/profile.json: cards"),
+        ("training/run.json", {"matmul_precision": "x"}, "training/run.json: matmul_precision"),
+        # The profile does not ask for it.
+        (
+            "training/run.json",
+            {"matmul_precision": "bfloat16"},
+            "training/run.json: matmul_precision",
+        ),
         (
             "training/steps.json",
             {"steps": [1, 2, 3, 4, 10]},
@@ -80,6 +87,14 @@ def test_steps_that_do_not_follow_from_the_config(
 ) -> None:
     edit(opened.folder / name, **values)
     assert claim in failed(training.step_rows(opened, rules))
+
+
+def test_a_precision_that_the_profile_asks_for(opened: Package, rules: Contest) -> None:
+    edit(opened.folder / "training/run.json", matmul_precision="bfloat16")
+    edit(opened.folder / layout.TRAINING, bfloat16_matmul=True)
+    assert failed(training.step_rows(opened, rules)) == []
+    (opened.folder / layout.TRAINING).unlink()
+    assert failed(training.step_rows(opened, rules)) == ["training/run.json: matmul_precision"]
 
 
 def test_a_table_of_losses_that_was_cut(opened: Package, rules: Contest) -> None:

@@ -32,9 +32,10 @@ def summary(folder: Path, **values) -> Path:
 
 def test_a_profile_on_the_cpu() -> None:
     found = setup()
-    assert (found.rows, found.epochs, found.checkpoints) == (200, 1, 5)
-    assert (found.asked, found.decode_batch) == ({"squad": 24, "valid": 42, "test": 42}, 16)
-    assert found.new_tokens == {"squad": 20, "valid": 56, "test": 56}
+    # The records of these 1000 examples have 436.
+    assert (found.rows, found.epochs, found.checkpoints) == (420, 1, 5)
+    assert (found.squad, found.valid, found.math, found.decode_batch) == (24, 28, 100, 16)
+    assert found.new_tokens == {"squad": 20, "math": 56}
     assert found.load.device == "CPU" and found.load.outputs == 1
     assert found.config == "configs/smollm2-135m/finetune.yaml"
     assert any("packed" in note for note in found.notes)
@@ -42,19 +43,19 @@ def test_a_profile_on_the_cpu() -> None:
 
 def test_the_contests_profile_has_all_its_questions() -> None:
     found = setup("llama3-8b", "full", cards=4)
-    assert (found.asked["squad"], found.rows, found.epochs) == (2067, 90_000, 5)
+    assert (found.squad, found.rows, found.epochs) == (2067, 90_000, 5)
     assert (found.load.cards, found.load.device, found.notes) == (4, "Ascend", [])
 
 
 def test_the_embedded_reading_set_is_counted() -> None:
     reading = json.loads((CONFIGS.parent / "material/embedded/reading.json").read_text("utf-8"))
     paragraphs = sum(len(article["paragraphs"]) for article in reading["data"])
-    assert setup(budget="full").asked["squad"] == paragraphs
+    assert setup(budget="night").squad == paragraphs
 
 
 def test_a_recipe_has_its_lengths() -> None:
     found = setup(recipe="worked")
-    assert (found.load.length, found.new_tokens["valid"]) == (512, 470)
+    assert (found.load.length, found.new_tokens["math"]) == (608, 544)
 
 
 def test_records_tell_rows_and_labels(tmp_path: Path) -> None:

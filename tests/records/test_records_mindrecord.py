@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tools.corpus import stream
+from tools.corpus.kinds import ENGLISH
 from tools.corpus.rows import write_rows
 from tools.files.errors import UserError
 from tools.records import encoding
@@ -69,6 +70,59 @@ def test_round_trip_in_order_over_several_batches(
 
     dataset = MindDataset(str(output), columns_list=["input_ids", "labels"], shuffle=False)
     assert dataset.get_dataset_size() == count
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("about: x\nstyles:\n  add: {style: source}\n  function: {style: source}\n")
+    return path
+
+
+def test_what_our_writer_worked_out_must_fit_a_row(
+    rows, rows_file, sentencepiece_file, tmp_path, recipe
+):
+    tokenizer, folder = open_tokenizer(sentencepiece_file), tmp_path / "records"
+    sizes = examples_of(rows, tokenizer).sizes
+    ours = int(max(size for row, size in zip(rows, sizes) if row.kind != ENGLISH))
+    longest = next(row for row, size in zip(rows, sizes) if size == ours)
+    output = folder / "x.mindrecord"
+    with pytest.raises(UserError) as caught:
+        settings = RecordSettings(ours - 2, recipe=recipe)
+        write_records(rows_file, sentencepiece_file, output, settings)
+    # At the line of the kind's style, or where there is none of the styles.
+    line = {"add": 3, "function": 4}.get(longest.kind, 2)
+    assert caught.value.where == f"{recipe}:{line}"
+    fault = f"{longest.kind}: a prompt with its solution takes {ours} tokens, {ours - 1} fit"
+    assert caught.value.what == fault and "raise seq_length of own" in caught.value.remedy
+    assert list(folder.iterdir()) == []
+    write_records(rows_file, sentencepiece_file, output, RecordSettings(ours - 1, recipe=recipe))
+    assert output.is_file()
+
+
+def test_what_our_writer_worked_out_must_fit_the_answer(
+    rows, rows_file, sentencepiece_file, tmp_path, recipe
+):
+    tokenizer, folder = open_tokenizer(sentencepiece_file), tmp_path / "records"
+    answers = examples_of(rows, tokenizer).answers - 1
+    ours = max(size for row, size in zip(rows, answers) if row.kind != ENGLISH)
+    settings = RecordSettings(512, recipe=recipe, most_new=int(ours))
+    write_records(rows_file, sentencepiece_file, folder / "x.mindrecord", settings)
+    settings = settings._replace(most_new=int(ours) - 1)
+    with pytest.raises(
+        UserError, match=f"a solution takes {ours} tokens, {ours - 1} fit; raise max_n"
+    ):
+        write_records(rows_file, sentencepiece_file, folder / "y.mindrecord", settings)
+    assert not (folder / "y.mindrecord").exists()
+
+
+def test_english_rows_may_be_too_long(rows, sentencepiece_file, tmp_path, recipe):
+    long = rows[-1]._replace(solution=rows[-1].solution * 50)
+    write_rows(tmp_path / "train.jsonl", [rows[0], long])
+    settings = RecordSettings(200, recipe=recipe, most_new=100)
+    output = tmp_path / "x.mindrecord"
+    summary = write_records(tmp_path / "train.jsonl", sentencepiece_file, output, settings)
+    assert (summary["examples"], summary["left_out"]) == (1, 1)
 
 
 def test_the_same_input_gives_the_same_bytes(rows_file, tiktoken_file, tmp_path):

@@ -51,4 +51,6 @@ def test_sums_by_kind_and_what_has_no_lines_is_left_out():
         },
     }
     assert score_lines([english], STYLES) is None
+    endless = answer("1", "当 x = 999999.99 时，求函数 y = 99x^999 的值", "function")
+    assert score_lines([endless], {"function": Style("direct", Rounding(None, 6))}) is None
     assert score_lines([], STYLES) is None

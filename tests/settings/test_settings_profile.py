@@ -33,7 +33,7 @@ def test_every_profile_is_valid(name):
     config = read_finetune(folder / "finetune.yaml")
     assert config["context"]["device_target"] == profile.device
     assert check_name(name, "PROFILE") == name
-    assert {"quick", "full"} == {*profile.budgets}
+    assert {budget.recipe for budget in profile.budgets.values()} <= {*RECIPES}
     assert {"squad", "math"} == {*profile.evaluation.max_new_tokens}
     files = [artifact.file for artifact in select_artifacts(profile.artifacts)]
     assert profile.model.file is None or profile.model.file in files
@@ -102,6 +102,10 @@ def altered(tmp_path: Path):
         ("model.denominator", 0),
         ("tokenizer.kind", "words"),
         ("budgets.huge", {}),
+        ("budgets", {}),  # without what make takes by default
+        ("budgets.quick.recipe", None),
+        ("budgets.quick.corpus.valid", 0),
+        ("budgets.quick.corpus.valid", None),
         ("budgets.quick.epochs", 0),
         ("budgets.quick.corpus.test", -1),
         ("evaluation.batch_size", 0),
@@ -135,6 +139,7 @@ def test_recipe_counts_and_styles(tmp_path):
     assert read_recipe("a", tmp_path).counts == {"add": 2}
     for text in (
         *("counts: {add: 0}", "counts: [add]", "kinds: 3", "prompt: other"),
+        *("exponents: []", "exponents: [6]", "exponents: 2", "separator: '1'", "separator: xxxxx"),
         *("styles: {add: {style: direct, decimals: -1}}", "styles: {add: direct}"),
     ):
         (folder / "a.yaml").write_text(f"about: x\nrepeat: 2\n{text}\n")

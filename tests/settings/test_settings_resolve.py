@@ -11,7 +11,7 @@ import yaml
 
 from tools.files.errors import UserError
 from tools.settings.native import PACKED_ARCH, PLAIN_ARCH, read_finetune
-from tools.settings.profile import CONFIGS
+from tools.settings.profile import CONFIGS, read_profile
 from tools.settings.resolve import read_resolved, resolve
 
 FILES = {
@@ -22,6 +22,7 @@ FILES = {
     "records.json",
     "prompts.json",
     "evaluation.json",
+    "training.json",
     "finetune.yaml",
 }
 PROFILES = sorted(path.parent.name for path in CONFIGS.glob("*/profile.yaml"))
@@ -65,18 +66,103 @@ def test_the_same_again_writes_nothing(run, tmp_path):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("budget", ["quick", "full"])
-def test_every_profile_resolves(run, profile, budget):
-    assert run(profile=profile, budget=budget) == {
-        "profile.json",
-        "model.json",
-        "tokenizer.json",
-        "corpus.json",
-        "records.json",
-        "prompts.json",
-        "evaluation.json",
-        "finetune.yaml",
-    }
+def test_every_budget_of_every_profile_resolves(tmp_path, profile):
+    budgets = read_profile(CONFIGS / profile / "profile.yaml").budgets
+    for name, budget in budgets.items():
+        assert set(resolve(tmp_path / name, profile, name, None, 1, None)) == FILES
+        told = json.loads((tmp_path / name / "profile.json").read_text())
+        assert (told["budget"], told["recipe"]) == (name, budget.recipe)
+
+
+def test_a_recipe_on_the_command_line_takes_the_place_of_the_budget_s(run, configs, tmp_path):
+    (configs / "recipes" / "sums.yaml").write_text("about: x\ncounts: {add: 1}\n")
+    alter(configs / "tiny" / "profile.yaml", set_key("budgets.quick.recipe", "sums"))
+    for asked, taken in ((None, "sums"), ("plain", "plain"), ("sums", "sums")):
+        run(recipe=asked)
+        told = json.loads((tmp_path / "config" / "profile.json").read_text())
+        assert told["recipe"] == taken
+
+
+def test_a_budget_that_names_no_recipe_is_told_at_its_line(run, configs):
+    path = configs / "tiny" / "profile.yaml"
+    alter(path, set_key("budgets.quick.recipe", "none"))
+    line = next(n for n, text in enumerate(path.read_text().split("\n"), 1) if "e: none" in text)
+    with pytest.raises(UserError, match="no such recipe 'none'; choose one of: ") as caught:
+        run(recipe=None)
+    assert caught.value.where == f"{path}:{line}"
+
+
+def test_exponents_and_separator_reach_the_corpus(run, configs, tmp_path):
+    run()
+    corpus = json.loads((tmp_path / "config" / "corpus.json").read_text())
+    assert (corpus["exponents"], corpus["separator"]) == (None, "")
+    text = "about: x\nexponents: [0, 2]\nseparator: ' '\n"
+    (configs / "recipes" / "own.yaml").write_text(text)
+    assert run(recipe="own") == {"profile.json", "corpus.json", "records.json"}
+    corpus = json.loads((tmp_path / "config" / "corpus.json").read_text())
+    assert (corpus["exponents"], corpus["separator"]) == ([0, 2], " ")
+
+
+@pytest.fixture
+def trained(run, tmp_path):
+    """Resolve, and leave what a training that has ended, or one that was killed, leaves."""
+
+    def leave(name):
+        run()
+        path = (
+            tmp_path
+            / {"finished": "finetune/run.json", "killed": "finetune.work/states/7.ckpt"}[name]
+        )
+        path.parent.mkdir(parents=True)
+        path.touch()
+        return {path.name: path.read_bytes() for path in (tmp_path / "config").iterdir()}
+
+    return leave
+
+
+OTHERS = [
+    ({"recipe": "worked"}, "RECIPE=plain"),
+    ({"seed": 2}, "SEED=1"),
+    ({"cards": 1}, "CARDS=2"),
+    ({"profile": "smollm2-135m"}, "PROFILE=tiny, CARDS=2"),
+    ({"given": Path("x.mindrecord")}, "RECORDS=None"),
+]
+
+
+@pytest.mark.parametrize("other, held", OTHERS)
+def test_a_run_with_another_finished_training_is_refused(run, trained, tmp_path, other, held):
+    before = trained("finished")
+    for resume in (True, False):
+        with pytest.raises(UserError) as caught:
+            run(**other, resume=resume)
+        what = f"{tmp_path}: holds a finished training of {held}; give RUN=NAME"
+        assert (str(caught.value), caught.value.exit_code) == (what, 2)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "config").iterdir()} == before
+
+
+@pytest.mark.parametrize("other, held", OTHERS)
+def test_another_unfinished_training_is_given_up_only_if_one_says_so(
+    run, trained, tmp_path, other, held
+):
+    before = trained("killed")
+    with pytest.raises(UserError, match=f"holds an unfinished training of {held}; .*RESUME=no"):
+        run(**other)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "config").iterdir()} == before
+    assert "profile.json" in run(**other, resume=False) or "given" in other
+
+
+@pytest.mark.parametrize("left", ["finished", "killed"])
+def test_an_edited_config_of_the_same_training_is_resolved_as_before(run, trained, configs, left):
+    trained(left)
+    assert run() == set()
+    alter(configs / "tiny" / "finetune.yaml", set_key("lr_schedule.learning_rate", 0.5))
+    alter(configs / "tiny" / "profile.yaml", set_key("budgets.quick.corpus.train", 200))
+    assert run() == {"finetune.yaml", "corpus.json"}
+
+
+def test_without_a_training_any_choice_may_follow(run):
+    run()
+    assert "profile.json" in run(seed=2)
 
 
 def test_given_records_are_not_packed_and_told_by_their_name(run, tmp_path):
@@ -86,6 +172,7 @@ def test_given_records_are_not_packed_and_told_by_their_name(run, tmp_path):
     assert json.loads((folder / "records.json").read_text()) == {
         "seq_length": 192,
         "prompt": "alpaca",
+        "recipe": "plain",
         "pack": False,
         "given": "train-fastchat256.mindrecord",
         "vocab_size": 640,
@@ -99,6 +186,20 @@ def test_given_records_are_not_packed_and_told_by_their_name(run, tmp_path):
 def test_a_path_that_make_would_take_for_another_is_refused(run, name, tmp_path):
     with pytest.raises(UserError, match="RECORDS"):
         run(given=tmp_path / name)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_bfloat16_is_for_trainings_of_the_pretrained_cpu_profile(run, tmp_path, profile):
+    """The losses that tests expect of tiny are those of float32; cards have a config of theirs."""
+    run(profile=profile)
+    training = json.loads((tmp_path / "config" / "training.json").read_text())
+    assert training == {"bfloat16_matmul": profile == "smollm2-135m"}
+
+
+def test_bfloat16_on_cards_is_the_configs_own(run, configs):
+    alter(configs / "llama3-8b" / "profile.yaml", put("bfloat16_matmul", True))
+    with pytest.raises(UserError, match="bfloat16_matmul is for the CPU"):
+        run(profile="llama3-8b")
 
 
 def test_the_decoder_is_told_the_device(run, tmp_path):
@@ -142,11 +243,11 @@ def put(dotted, value):
         ("tokenizer.kind", "file", {"tokenizer.json"}),
         ("prompt", "vicuna", {"tokenizer.json", "records.json", "prompts.json"}),
         ("pack", False, {"records.json", "finetune.yaml"}),
+        ("bfloat16_matmul", True, {"training.json"}),
         ("budgets.quick.epochs", 2, {"finetune.yaml"}),
         ("budgets.quick.corpus.train", 200, {"corpus.json"}),
         ("budgets.quick.corpus.test", 20, {"corpus.json"}),
         ("budgets.quick.squad", 9, {"prompts.json"}),
-        ("budgets.full.epochs", 9, set()),
         ("evaluation.batch_size", 4, {"evaluation.json"}),
         ("evaluation.max_new_tokens.math", 99, {"evaluation.json"}),
         ("evaluation.min_new_tokens", 0, {"evaluation.json"}),
@@ -183,7 +284,7 @@ def test_a_key_of_the_finetune_config_changes_only_its_files(run, configs, key, 
         ({"seed": 2}, {"profile.json", "model.json", "corpus.json", "finetune.yaml"}),
         ({"cards": 1}, {"profile.json", "finetune.yaml"}),
         ({"cards": 2}, set()),  # what the profile has
-        ({"budget": "full"}, {"profile.json", "corpus.json", "prompts.json"}),
+        ({"recipe": None}, set()),  # the budget's, which is the same
         ({"profile": "smollm2-135m"}, FILES),
     ],
 )
@@ -197,7 +298,7 @@ def test_a_recipe_changes_the_corpus_only(run, configs):
     recipe = configs / "recipes" / "sums.yaml"
     recipe.write_text("about: x\ncounts: {add: 1}\n")
     run()
-    assert run(recipe="sums") == {"profile.json", "corpus.json"}
+    assert run(recipe="sums") == {"profile.json", "corpus.json", "records.json"}
     alter(recipe, set_key("about", "y"))
     assert run(recipe="sums") == set()
     # … unless it frames its problems otherwise, or its solutions take more room.
@@ -206,7 +307,7 @@ def test_a_recipe_changes_the_corpus_only(run, configs):
     longer = {"seq_length": 96, "batch_size": 3, "max_new_tokens": 77}
     alter(configs / "tiny" / "profile.yaml", put("recipes.sums", longer))
     assert run(recipe="sums") == {"records.json", "evaluation.json", "finetune.yaml"}
-    assert run(recipe="plain") == FILES - {"model.json"}
+    assert run(recipe="plain") == FILES - {"model.json", "training.json"}
 
 
 def test_a_recipe_may_decide_how_many_rows(run, tmp_path, configs):
@@ -228,8 +329,9 @@ def test_a_recipe_may_decide_how_many_rows(run, tmp_path, configs):
 
 
 def test_what_is_filled_in(run, tmp_path, configs):
-    alter(configs / "tiny" / "profile.yaml", set_key("budgets.full.epochs", 3))
-    run(budget="full", seed=5, cards=4)
+    longer = {"recipe": "plain", "corpus": {"train": 9, "valid": 9, "test": 9}, "epochs": 3}
+    alter(configs / "tiny" / "profile.yaml", put("budgets.longer", longer))
+    run(budget="longer", seed=5, cards=4)
     config = read_finetune(tmp_path / "config" / "finetune.yaml")
     assert (config["seed"], config["runner_config"]["epochs"]) == (5, 3)
     assert config["parallel_config"]["data_parallel"] == 4 and config["use_parallel"] is True
@@ -237,7 +339,7 @@ def test_what_is_filled_in(run, tmp_path, configs):
     config = read_finetune(tmp_path / "config" / "finetune.yaml")
     assert config["parallel_config"]["data_parallel"] == 1 and config["use_parallel"] is False
     evaluation = json.loads((tmp_path / "config" / "evaluation.json").read_text())
-    assert evaluation["max_new_tokens"] == ["squad=8", "valid=16", "test=16"]
+    assert evaluation["max_new_tokens"] == ["squad=8", "valid=56", "test=56"]
     written = read_finetune(configs / "tiny" / "finetune.yaml")
     assert config["model"].pop("arch") == {"type": PACKED_ARCH}  # tiny trains on packed rows
     assert written["model"].pop("arch") == {"type": PLAIN_ARCH}
@@ -270,7 +372,7 @@ def test_packed_rows_take_their_architecture(run, tmp_path, configs, arch, pack)
     "option, message",
     [
         ({"profile": "huge"}, "PROFILE: no such profile 'huge'; choose one of: internlm-7b"),
-        ({"budget": "huge"}, "BUDGET: no such budget 'huge'; choose one of: quick, full"),
+        ({"budget": "huge"}, "BUDGET: no such budget 'huge'; choose one of: quick"),
         ({"recipe": "huge"}, "RECIPE: no such recipe 'huge'; choose one of: "),
         ({"seed": 0}, "SEED: SEED is 0; choose a number from 1 on"),
         ({"seed": -1}, "SEED: SEED is -1"),
@@ -294,7 +396,8 @@ def test_a_profile_of_choice_questions(run, tmp_path):
     assert shape["qkv_has_bias"] is shape["attn_proj_has_bias"] is True
     assert (resolved("corpus.json")["train"], resolved("corpus.json")["repeat"]) == (76, 1)
     # Each of the 76 questions in five orders of its options.
-    assert run(profile="tiny-choices", recipe="choices") == {"profile.json", "corpus.json"}
+    changed = {"profile.json", "corpus.json", "records.json"}
+    assert run(profile="tiny-choices", recipe="choices") == changed
     assert (resolved("corpus.json")["train"], resolved("corpus.json")["repeat"]) == (380, 5)
 
 

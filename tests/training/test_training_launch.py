@@ -52,7 +52,7 @@ def summary(run, **changed):
     path.write_text(json.dumps({"seq_length": 16, "rows": 40, **changed}))
 
 
-def train(run, checkpoints=5, go_on=True):
+def train(run, checkpoints=5, go_on=True, bfloat16=False):
     return finetune(
         run / "finetune.yaml",
         run / "model.json",
@@ -61,6 +61,7 @@ def train(run, checkpoints=5, go_on=True):
         run / "finetune",
         checkpoints,
         go_on=go_on,
+        bfloat16=bfloat16,
     )
 
 
@@ -86,7 +87,7 @@ def save(path, value, shape=SHAPE, lora=LORA):
 def workers(monkeypatch):
     """In place of msrun: saves what the job says, from the step on at which it begins."""
 
-    def fake(job, work, count, hosts, steps):
+    def fake(job, work, count, hosts, steps, precision):
         saver, first = job["saver"], job["recorder"]["first"]
         assert first == saver["first"]
         with Path(job["recorder"]["path"]).open("a") as losses:
@@ -137,6 +138,15 @@ def test_a_whole_training(run, workers, capsys):
         assert all((adapter.read(name) == step).all() for name in adapter.names())
     shown = capsys.readouterr().err
     assert f"{trained} of {total:,} parameters" in shown and "10 steps, 2 workers" in shown
+    assert "finetune: compiling the graph, a minute or two" in shown
+
+
+def test_a_kept_graph_is_not_said_to_be_compiled(run, workers, monkeypatch, capsys):
+    monkeypatch.setattr(launch.graphs, "place", lambda *_: run)
+    monkeypatch.setattr(launch.graphs, "keep", lambda *_: None)
+    train(run)
+    shown = capsys.readouterr().err
+    assert "finetune: reading the graph" in shown and "compiling" not in shown
 
 
 @pytest.mark.parametrize("checkpoints", [1, 2, 3, 5, 10, 20])
@@ -252,15 +262,58 @@ def test_a_damaged_state_is_named_and_the_one_before_is_taken(run, workers, monk
     assert "8.ckpt is damaged" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", ["asked", "config", "records", "base", "checkpoints"])
-def test_other_inputs_begin_anew(run, workers, monkeypatch, what):
+CHANGES = {
+    "config": "config.optimizer.weight_decay was 0.0, is 0.1",
+    "records": "another records file",
+    "base": "another base file",
+    "checkpoints": "checkpoints was 5, is 4",
+    "precision": "matmul_precision was float32, is bfloat16",
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_steps_of_other_inputs_are_kept_until_they_are_given_up(
+    run, workers, monkeypatch, capsys, what
+):
     cut_short(run, monkeypatch, at=7, states=[6])
+    changed = {"checkpoints": 4} if what == "checkpoints" else {}
     if what == "config":
         alter(run / "finetune.yaml", lambda tree: tree["optimizer"].update(weight_decay=0.1))
     elif what in ("records", "base"):
         os.utime(run / {"records": "train.mindrecord", "base": "base.ckpt"}[what], (5, 5))
-    result = train(run, checkpoints=4 if what == "checkpoints" else 5, go_on=what != "asked")
+    elif what == "precision":
+        monkeypatch.setattr(launch, "matmul_precision", lambda wanted: "bfloat16")
+    with pytest.raises(UserError) as caught:
+        train(run, **changed)
+    told = f"holds 7 steps of a training with other inputs: {CHANGES[what]}; go back"
+    assert caught.value.exit_code == 2 and told in str(caught.value) and not workers
+    assert (run / "finetune.work" / "states" / "6.ckpt").is_file()
+    capsys.readouterr()
+    result = train(run, **changed, go_on=False)
     assert result["resumed_at"] is None and workers[0][2] == 0
+    assert "7 steps of an unfinished training are thrown away" in capsys.readouterr().err
+
+
+def test_the_same_inputs_begin_anew_where_that_is_asked(run, workers, monkeypatch, capsys):
+    cut_short(run, monkeypatch, at=7, states=[6])
+    assert train(run, go_on=False)["resumed_at"] is None and workers[0][2] == 0
+    assert "7 steps of an unfinished training are thrown away" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_step_is_nothing_to_keep(run, workers, monkeypatch, capsys):
+    cut_short(run, monkeypatch, at=0, states=[])
+    assert train(run, checkpoints=4)["steps"] == 10
+    assert "thrown away" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("found", ["bfloat16", "float32"])
+def test_the_precision_is_the_profiles_where_the_processor_has_it(run, workers, monkeypatch, found):
+    asked, given = [], []
+    monkeypatch.setattr(launch, "matmul_precision", lambda wanted: asked.append(wanted) or found)
+    whole = launch.run_workers
+    monkeypatch.setattr(launch, "run_workers", lambda *a: given.append(a[-1]) or whole(*a))
+    assert train(run, bfloat16=True)["matmul_precision"] == found
+    assert asked == [True] and given == [found]
 
 
 def packed_model(run):

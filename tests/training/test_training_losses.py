@@ -1,11 +1,12 @@
-"""loss.csv: what is read, what is refused, what is drawn."""
+"""Losses: what is read, what is refused, what is drawn, and which series end a training."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tools.files.errors import UserError
-from tools.training.losses import Step, draw_losses, read_losses
+from tools.training.losses import DivergenceGuard, Step, draw_losses, read_losses
 
 HEADER = "step,loss,learning_rate,out_learning_rate,seconds\n"
 
@@ -72,3 +73,56 @@ def test_the_same_steps_give_the_same_bytes(tmp_path):
     for name in "ab":
         draw_losses(steps, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def stops_at(losses, resumed=0):
+    """The step at which a training of these losses is stopped; None where it goes on to its end."""
+    guard = DivergenceGuard(losses[:resumed])
+    for step, loss in enumerate(losses[resumed:], resumed + 1):
+        try:
+            guard.check(step, loss)
+        except FloatingPointError:
+            return step
+    return None
+
+
+def noisy(count, floor):
+    """Losses that fall from 2.5 to `floor`, each up to four times as large as the curve."""
+    curve = floor + (2.5 - floor) * np.exp(-np.arange(count) / 60)
+    return (curve * np.random.default_rng(1).uniform(0.2, 4, count).clip(0, 4)).tolist()
+
+
+@pytest.mark.parametrize("floor", [1.0, 0.1, 0.01])
+def test_a_healthy_training_goes_on(floor):
+    losses = noisy(1500, floor)
+    windows = [sum(losses[i - 20 : i]) / 20 for i in range(20, len(losses) + 1)]
+    assert windows[-1] > 1.2 * min(windows)  # by 20 losses alone it would seem to rise
+    assert stops_at(losses) is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "step"),
+    [
+        # 2 + 8 k / 100 is more than 3 from k = 13 on.
+        ([2.0] * 100 + [10.0] * 50, 113),
+        # No hundred losses are there before.
+        ([2.0] * 20 + [10.0] * 100, 100),
+        # Below 1.0 the limit is 1.5, whatever the beginning: 0.4 + 1.2 k / 100.
+        ([0.4] * 100 + [1.6] * 100, 192),
+        ([0.4] * 100 + [1.49] * 300, None),
+        # A peak is no divergence.
+        ([2.0] * 150 + [90.0] + [2.0] * 99, None),
+        ([2.0] * 20 + [3.0] * 300, None),
+        # 2 n + 3.1 (100 - n) is more than 300 once 9 of the first are left.
+        ([2.0] * 20 + [3.1] * 300, 111),
+    ],
+)
+def test_a_training_that_diverges_stops(losses, step):
+    assert stops_at(losses) == step
+    for resumed in (1, 19, 20, 50, 99):
+        assert stops_at(losses, resumed) == step
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_at_once(loss):
+    assert stops_at([2.0, 1.0, loss, 1.0]) == 3 and stops_at([loss]) == 1

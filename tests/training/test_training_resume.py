@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.training.resume import (
     STATES,
@@ -79,16 +82,71 @@ def test_no_losses(tmp_path):
 
 def test_a_work_folder_belongs_to_its_inputs(tmp_path):
     work = tmp_path / "work"
-    assert not open_work(work, {"a": 1}, True)
-    state(work, 3)
-    assert open_work(work, {"a": 1}, True)
+    assert not open_work(work, {"a": 1}, True, print)
+    steps_done(work, 3)
+    assert open_work(work, {"a": 1}, True, print)
     assert (work / STATES / "3.ckpt").is_file()
-    for inputs, resume in (({"a": 2}, True), ({"a": 2}, False)):
-        state(work, 3)
-        assert not open_work(work, inputs, resume)
+    for inputs in ({"a": 2}, {"a": 2}):
+        told = []
+        steps_done(work, 3)
+        assert not open_work(work, inputs, False, told.append)
         assert not list((work / STATES).iterdir())
+        assert told == [f"{work}: 3 steps of an unfinished training are thrown away"]
+
+
+def steps_done(work, step):
+    """As a training leaves `work` that was cut short after `step`."""
+    state(work, step)
+    lines = "".join(f"{number},0.5\n" for number in range(1, step + 1))
+    (work / "loss.csv").write_text("step,loss\n" + lines)
+
+
+def changed(work, before, now):
+    """What is told of a folder that was left with other inputs; it is still there afterwards."""
+    open_work(work, before, True, print)
+    steps_done(work, 3)
+    with pytest.raises(UserError, match="RESUME=no") as caught:
+        open_work(work, now, True, print)
+    assert (work / STATES / "3.ckpt").is_file() and caught.value.exit_code == 2
+    found = re.search(
+        "holds 3 steps of a training with other inputs: (.*); go back", str(caught.value)
+    )
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ({"a": 1}, {"a": 2}, "a was 1, is 2"),
+        ({"c": {"x": {"y": 1, "z": 2}}}, {"c": {"x": {"y": 1, "z": 3}}}, "c.x.z was 2, is 3"),
+        ({"c": {"x": [1, 2]}}, {"c": {"x": [1]}}, "c.x was [1, 2], is [1]"),
+        ({"c": {}}, {"c": {}, "p": "bfloat16"}, "p was None, is bfloat16"),
+        ({"base": {"bytes": 1, "t": 2}}, {"base": {"bytes": 2, "t": 3}}, "another base file"),
+        (
+            dict.fromkeys("abcde", 1),
+            {},
+            "a was 1, is None, b was 1, is None, c was 1, is None and 2 more",
+        ),
+    ],
+)
+def test_what_changed_is_named(tmp_path, before, now, told):
+    assert changed(tmp_path / "work", before, now) == told
+
+
+def test_a_record_of_inputs_that_is_damaged(tmp_path):
+    work = tmp_path / "work"
+    open_work(work, {"a": 1}, True, print)
+    steps_done(work, 3)
     (work / "inputs.json").write_text("{")
-    assert not open_work(work, {"a": 2}, True)
+    with pytest.raises(UserError, match=r"holds 3 steps .*: inputs unknown"):
+        open_work(work, {"a": 1}, True, print)
+
+
+def test_without_a_step_nothing_is_refused(tmp_path):
+    told = []
+    open_work(tmp_path / "work", {"a": 1}, True, told.append)
+    assert not open_work(tmp_path / "work", {"a": 2}, True, told.append)
+    assert told == [] and open_work(tmp_path / "work", {"a": 2}, True, told.append)
 
 
 def test_identity(tmp_path):

@@ -59,11 +59,11 @@ def msrun(tmp_path, monkeypatch):
     work = tmp_path / "holder" / "work"
     (work / "logs").mkdir(parents=True)
 
-    def call(body, steps=2, count=1, hosts=ALONE):
+    def call(body, steps=2, count=1, hosts=ALONE, precision="float32"):
         script = tmp_path / "bin" / "msrun"
         script.write_text(MSRUN.format(record=tmp_path / "arguments", body=body))
         script.chmod(0o755)
-        return run_workers({"config": "x.yaml"}, work, count, hosts, steps)
+        return run_workers({"config": "x.yaml"}, work, count, hosts, steps, precision)
 
     return call
 
@@ -89,6 +89,20 @@ def test_workers_are_started_by_msrun(msrun, tmp_path):
     assert told == {"config": "x.yaml", "local": 2, "running": str(Path(job).parent / "running")}
     environment = (Path(job).parent / "environment").read_text()
     assert f"PATH={tmp_path / 'bin'}:" in environment and "PYTHONPATH=" in environment
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("users", ["BF16", "ANY", None])
+def test_a_users_own_environment_does_not_choose_the_precision(
+    msrun, tmp_path, monkeypatch, precision, users
+):
+    for name in ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"):
+        monkeypatch.setenv(name, users) if users else monkeypatch.delenv(name, raising=False)
+    body = 'echo 1,9,0.1 >> "$csv"; echo 2,8,0.1 >> "$csv"; env > "$(dirname "$csv")/environment"'
+    msrun(body, precision=precision)
+    lines = (tmp_path / "holder" / "work" / "environment").read_text().splitlines()
+    found = [line for line in lines if "FPMATH_MODE" in line]
+    assert found == (["ONEDNN_DEFAULT_FPMATH_MODE=BF16"] if precision == "bfloat16" else [])
 
 
 @pytest.mark.parametrize(

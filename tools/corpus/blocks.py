@@ -1,4 +1,4 @@
-"""Verifies the digit work of worked solutions: products, quotients, roots, columns.
+"""Verifies the digit work of worked solutions: products, quotients, roots.
 
 Each step of a block follows from its header alone, so it is compared with what must stand there.
 The products of a power and of a function's powers depend on the lines before: they have a state.
@@ -25,7 +25,7 @@ from tools.corpus.exact import (
 from tools.corpus.grammar import Problem
 
 _N = r"[0-9]+(?:\.[0-9]+)?"
-_HEADER = re.compile(rf"({_N}) ([-+*/]) ({_N})|√({_N})")
+_HEADER = re.compile(rf"({_N}) ([*/]) ({_N})|√({_N})")
 _PRODUCT = re.compile(rf"({_N}) \* ({_N}) = ({_N})")
 _SUM = re.compile(rf"({_N}) \+ ({_N}) = ({_N})")
 _POWER_OF_X = re.compile(rf"(?:x\^([1-9][0-9]{{0,3}})|y)：(-?{NUMBER}) \* (-?{NUMBER}) ([=≈]) (.+)")
@@ -61,12 +61,10 @@ class Lines:
 class Body(NamedTuple):
     """What the body of a block leaves for its conclusion, which is the next line.
 
-    prefix     what stands before the expression: the digits of columns.
     decimals   of a quotient or root that has a remainder, the decimals that were found.
     found      the decimals that were found in any quotient or root.
     """
 
-    prefix: str = ""
     decimals: Optional[int] = None
     found: Optional[int] = None
 
@@ -75,27 +73,21 @@ def operands(header: str) -> Tuple[str, ...]:
     """Give the numbers of a header; raise Unverified where it is not an operation."""
     match = _HEADER.fullmatch(header)
     if match is None:
-        raise Unverified("a block is about one operation on numbers without a sign")
+        raise Unverified("a block is about one product, quotient or root of numbers without a sign")
     numbers = tuple(group for group in (match.group(1), *match.groups()[2:]) if group)
     if max(map(len, numbers)) > _LONGEST:
         raise Unverified(f"a number of more than {_LONGEST} characters")
     return numbers
 
 
-def body(header: str, digits: str, lines: Lines) -> Body:
-    """Verify the lines below `header：digits` as far as the conclusion, which is not taken."""
+def body(header: str, lines: Lines) -> Body:
+    """Verify the lines below `header：` as far as the conclusion, which is not taken."""
     first, sign, second, radicand = _HEADER.fullmatch(header).groups()
-    if digits:
-        if sign not in ("+", "-", "*"):
-            raise Unverified("only sums, differences and products are worked in columns")
-        return _columns(first, sign, second, digits, lines)
     if sign == "*":
         return _product(first, second, lines)
     if sign == "/":
         return _quotient(header, first, second, lines)
-    if radicand:
-        return _root(header, radicand, lines)
-    raise Unverified("the digits of the two numbers are missing")
+    return _root(header, radicand, lines)
 
 
 def _scaled(text: str, places: int) -> int:
@@ -166,9 +158,6 @@ def _quotient(header: str, first: str, second: str, lines: Lines) -> Body:
     divisor = int(second)
     if not divisor:
         raise Unverified("it divides by zero")
-    if divisor > 9 and lines.peek() == f"{divisor} * 1 = {divisor}":
-        for times in range(1, 10):
-            lines.expect(f"{divisor} * {times} = {divisor * times}")
     digits = str(int(first))
     used = min(len(str(divisor)), len(digits))
     if int(digits[:used]) < divisor and used < len(digits):
@@ -182,9 +171,9 @@ def _quotient(header: str, first: str, second: str, lines: Lines) -> Body:
         if lines.peek().startswith(conclusion):
             if not spent:
                 raise _too_early(lines, f"{rest}{digits[used]}")
-            return Body("", decimals if rest else None, decimals)
+            return Body(decimals if rest else None, decimals)
         if spent and not rest:
-            return Body("", None, decimals)
+            return Body(None, decimals)
         if spent:
             part, decimals = rest * 10, decimals + 1
         else:
@@ -222,74 +211,9 @@ def _root(header: str, radicand: str, lines: Lines) -> Body:
         if lines.peek().startswith(conclusion):
             if found < 0:
                 raise _too_early(lines, f"{rest}{pairs[used]:02}")
-            return Body("", found if rest or left else None, found)
+            return Body(found if rest or left else None, found)
         if used >= len(pairs) and not rest:
-            return Body("", None, found)
-
-
-def _reversed_digits(first: str, second: str, sign: str) -> Tuple[str, str]:
-    """Give two numbers as digits, last place first; padded as sums and differences need it."""
-    if sign != "*":
-        places = max(_decimals(first), _decimals(second))
-        first += "0" * (places - _decimals(first))
-        second += "0" * (places - _decimals(second))
-    one, other = (text.replace(".", "").lstrip("0") or "0" for text in (first, second))
-    if sign != "*":
-        length = max(len(one), len(other))
-        one, other = one.rjust(length, "0"), other.rjust(length, "0")
-    return one[::-1], other[::-1]
-
-
-def _columns(first: str, sign: str, second: str, digits: str, lines: Lines) -> Body:
-    one, other = _reversed_digits(first, second, sign)
-    expected = f"{' '.join(one)} {sign} {' '.join(other)}"
-    if digits != expected:
-        raise Unverified(f"the digits must be {expected}")
-    if sign == "*":
-        result = _column_products([int(d) for d in one], [int(d) for d in other], lines)
-    elif sign == "+":
-        result = _column_sums(one, other, lines)
-    else:
-        result = _column_differences(one, other, lines)
-    return Body(f"{' '.join(result)}：")
-
-
-def _column_sums(one: str, other: str, lines: Lines) -> str:
-    result, carry = "", 0
-    for a, b in zip(one, other):
-        total = int(a) + int(b) + carry
-        lines.expect(f"{a} + {b} + {carry} = {total}")
-        carry = total // 10
-        result += str(total % 10)
-    return result + ("1" if carry else "")
-
-
-def _column_differences(one: str, other: str, lines: Lines) -> str:
-    if one[::-1] < other[::-1]:
-        raise Unverified("the first number is smaller than the second")
-    result, borrow = "", 0
-    for a, b in zip(one, other):
-        upper = int(a)
-        short = upper - int(b) - borrow < 0
-        if short:
-            upper += 10
-        digit = upper - int(b) - borrow
-        lines.expect(f"{upper} - {b} - {borrow} = {digit}")
-        borrow = 1 if short else 0
-        result += str(digit)
-    return result
-
-
-def _column_products(one: List[int], other: List[int], lines: Lines) -> str:
-    result, carry = "", 0
-    for k in range(len(one) + len(other) - 1):
-        rows = range(max(0, k - len(other) + 1), min(k, len(one) - 1) + 1)
-        total = sum([one[i] * other[k - i] for i in rows]) + carry
-        terms = " + ".join([f"{one[i]} * {other[k - i]}" for i in rows])
-        lines.expect(f"{terms} + {carry} = {total}")
-        carry = total // 10
-        result += str(total % 10)
-    return result + (str(carry)[::-1] if carry else "")
+            return Body(None, found)
 
 
 def is_euclid(line: str) -> bool:

@@ -19,6 +19,7 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Set,
     TextIO,
     Tuple,
     Union,
@@ -53,6 +54,8 @@ class Plan(NamedTuple):
     repeat              how many times a problem may stand in train, where its kind has fewer
                         than its share (its copies get ids of their own).
     styles              how the solutions are worked out, by kind; without one, the source's text.
+    exponents           of the powers in train; None for all. Valid and test have all always.
+    separator           between digits that must stay apart, in the style `columns`.
     """
 
     train: Optional[int] = None
@@ -62,6 +65,14 @@ class Plan(NamedTuple):
     weights: Optional[Mapping[str, int]] = None
     repeat: int = 1
     styles: Styles = MappingProxyType({})
+    exponents: Optional[Sequence[int]] = None
+    separator: str = ""
+
+    def trains(self, entry: Union[Entry, ChoiceEntry]) -> bool:
+        """Tell whether a problem may stand in train."""
+        if self.exponents is None or entry.row.kind != "power":
+            return True
+        return entry.problem.numbers[1] in self.exponents
 
 
 def build_corpus(
@@ -91,12 +102,12 @@ def build_corpus(
         wanted = {}
         if source is None:
             wanted = _wanted_of_generated(sizes, plan)
-            entries = _generate(wanted, plan.seed)
+            entries = _generate(wanted, plan)
         else:
             entries = read(source, strict)
         tally = Tally()
         with paths["misfits.jsonl"].open("w", encoding="utf-8") as misfits:
-            pool = _Pool(plan.seed, drawn=source is None)
+            pool = _Pool(plan, drawn=source is None)
             drawn = sum(count for kinds in wanted.values() for count in kinds.values())
             with progress("read corpus", drawn or None, "rows") as bar:
                 for entry in known(entries, tally, misfits):
@@ -104,7 +115,13 @@ def build_corpus(
                         pool.add(entry)
                     bar.advance()
         refuse_empty(tally, source)
-        wanted = wanted or quotas(tally.unique, sizes, plan.weights, repeat=plan.repeat)
+        if not wanted:
+            powers = tally.unique["power"] - len(pool.untrained)
+            wanted = quotas(
+                *(tally.unique, sizes, plan.weights),
+                repeat=plan.repeat,
+                trainable={"power": powers} if pool.untrained else {},
+            )
         chosen = pool.choose(wanted, plan.repeat)
         by_split = {}
         with progress("write corpus", sum(map(len, chosen.values())), "rows") as bar:
@@ -124,6 +141,8 @@ def build_corpus(
             "absent": [kind for kind in plan.weights or {} if not tally.unique[kind]],
             # As in the config: what a checker has to know.
             "styles": {kind: style_fields(style) for kind, style in plan.styles.items()},
+            "exponents": plan.exponents,
+            "separator": plan.separator,
             **tally.as_dict(),
         }
         for kind, counts in summary["kinds"].items():
@@ -147,10 +166,11 @@ def _name_of(source: Named) -> str:
 class _Pool:
     """The different problems, and who of them goes where."""
 
-    def __init__(self, seed: int, drawn: bool) -> None:
+    def __init__(self, plan: Plan, drawn: bool) -> None:
         self.items: List[Tuple[str, bytes]] = []  # kind, and order in which groups are chosen
         self.lines: List[str] = []
-        self._seed, self._drawn = seed, drawn
+        self.untrained: Set[int] = set()
+        self._plan, self._drawn = plan, drawn
         self._ranks: List[bytes] = []
         self._first: Dict[bytes, int] = {}
         # (index, index of the first) of generated rows whose group was there before.
@@ -158,7 +178,9 @@ class _Pool:
 
     def add(self, entry: Union[Entry, ChoiceEntry]) -> None:
         """Take one more row in."""
-        place, index = rank(entry.group(), self._seed), len(self.items)
+        place, index = rank(entry.group(), self._plan.seed), len(self.items)
+        if not self._plan.trains(entry):
+            self.untrained.add(index)
         order = place
         if self._drawn:
             # Generated problems are in random order already. Held out are the first ones: they
@@ -178,7 +200,8 @@ class _Pool:
         # Only the first of a generated group is shared out; the others follow it into train.
         twins = {index for index, _ in self._twins}
         alone = [index for index in range(len(self.items)) if index not in twins]
-        shared = split([self.items[index] for index in alone], wanted)
+        untrained = {at for at, index in enumerate(alone) if index in self.untrained}
+        shared = split([self.items[index] for index in alone], wanted, untrained)
         chosen = {name: [alone[at] for at in places] for name, places in shared.items()}
         by_kind: Dict[str, List[int]] = {}
         for index in chosen["train"]:
@@ -221,15 +244,20 @@ def _wanted_of_generated(
 ) -> Dict[str, Dict[str, int]]:
     if sizes["train"] is None:
         raise UserError("a generated corpus needs a number of rows", "train", "give one")
-    return quotas(CAPACITY, sizes, plan.weights, UNIQUE, plan.repeat)
+    trainable = {}
+    if plan.exponents is not None:
+        trainable["power"] = CAPACITY["power"] // 6 * len(set(plan.exponents))
+    return quotas(CAPACITY, sizes, plan.weights, UNIQUE, plan.repeat, trainable)
 
 
-def _generate(wanted: Mapping[str, Mapping[str, int]], seed: int) -> Source:
+def _generate(wanted: Mapping[str, Mapping[str, int]], plan: Plan) -> Source:
     totals: Counter = Counter()
     for kinds in wanted.values():
         totals.update(kinds)
     numbers: Counter = Counter()
-    for problem in draw({k: min(n, CAPACITY[k]) for k, n in totals.items() if n}, seed):
+    counts = {k: min(n, CAPACITY[k]) for k, n in totals.items() if n}
+    held_out = sum(wanted[name].get("power", 0) for name in ("valid", "test"))
+    for problem in draw(counts, plan.seed, plan.exponents, held_out):
         numbers[problem.kind] += 1
         yield Entry(make_row(problem, f"{problem.kind}-{numbers[problem.kind]}"), problem)
 

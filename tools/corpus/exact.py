@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 from typing import NamedTuple
 
 from tools.corpus.grammar import Problem
@@ -230,6 +231,14 @@ def answer_text(value: Value, rounding: Rounding) -> str:
         return f"{sign}0.{'0' * (-first - 1)}{digits}"
     whole_part, part = digits[: first + 1].ljust(first + 1, "0"), digits[first + 1 :]
     return f"{sign}{whole_part}.{part}" if part else f"{sign}{whole_part}"
+
+
+def answer_line(problem: Problem, rounding: Rounding) -> str:
+    """Return the answer line of a problem; raise Unverified where that cannot be stated."""
+    value = problem_value(problem)
+    if problem.kind == "fraction":
+        return f"#### {Fraction(value.top, value.bottom)}"
+    return f"#### {answer_text(value, rounding)}"
 
 
 def problem_value(problem: Problem) -> Value:

@@ -10,7 +10,7 @@ import itertools
 import random
 from decimal import Decimal
 from fractions import Fraction
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from tools.corpus.grammar import Problem, group_text
 from tools.corpus.kinds import CHINESE
@@ -107,8 +107,12 @@ def generate(kind: str, rng: random.Random) -> Problem:
     return Problem(kind, _SLOTS[kind](rng))
 
 
-def draw(counts: Mapping[str, int], seed: int) -> List[Problem]:
+def draw(
+    counts: Mapping[str, int], seed: int, exponents: Optional[Sequence[int]] = None, free: int = 0
+) -> List[Problem]:
     """Draw different problems, `counts[kind]` of each kind, kinds in the order of the contest.
+
+    exponents   those of the powers after the first `free` ones; None for all.
 
     No two of one kind differ only in the order of operands that may be exchanged, as long as
     the kind has enough others: so each can be held out by itself. Raises UserError where a kind
@@ -126,6 +130,9 @@ def draw(counts: Mapping[str, int], seed: int) -> List[Problem]:
             )
     for kind in CHINESE:
         source = _different(kind, random.Random(f"{seed}/{kind}"))
+        if kind == "power" and exponents is not None:
+            first = itertools.islice(source, free)
+            source = itertools.chain(first, (p for p in source if p.numbers[1] in exponents))
         problems.extend(itertools.islice(source, counts.get(kind, 0)))
     return problems
 

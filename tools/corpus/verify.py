@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
-from tools.corpus import grammar
+from tools.corpus import choices, english, grammar
 from tools.corpus.check import check_solution
-from tools.corpus.choices import check_choice
 from tools.corpus.kinds import ENGLISH, is_choice
 from tools.corpus.rows import Row, block_rows
 from tools.corpus.solve import answer
@@ -24,10 +24,9 @@ from tools.settings.profile import StyleChoice
 def recorded_styles(path: Path) -> Styles:
     """Return the styles in a corpus.json, a corpus' own or a config; UserError without any."""
     try:
-        choices = json.loads(path.read_text("utf-8"))["styles"]
+        told = json.loads(path.read_text("utf-8"))["styles"]
         checked = {
-            kind: StyleChoice.model_validate(choice).model_dump()
-            for kind, choice in choices.items()
+            kind: StyleChoice.model_validate(choice).model_dump() for kind, choice in told.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
@@ -53,6 +52,46 @@ def verify_block(block: Block, path: Path, styles: Styles) -> Tuple[int, List[st
     ]
 
 
+def shared_problems(paths: Sequence[Path]) -> Iterator[str]:
+    """Yield a fault for each row whose problem stands in an earlier one of the files as well.
+
+    The files are the splits of one corpus: what is asked must not have been trained. One problem
+    is what `build` holds apart as one, whatever its wording. Rows that cannot be read are passed
+    over.
+    """
+    seen: List[Tuple[Path, Dict[bytes, int]]] = []
+    for path in dict.fromkeys(paths):
+        here: Dict[bytes, int] = {}
+        for rows in ordered_map(functools.partial(_problems, path=path), read_blocks(path)):
+            for line, problem in rows:
+                here.setdefault(problem, line)
+                for other, lines in seen:
+                    if problem in lines:
+                        what = f"its problem stands in {other}:{lines[problem]} too"
+                        yield f"{path}:{line}: {what}; take it out of one"
+        seen.append((path, here))
+
+
+def _problems(block: Block, path: Path) -> List[Tuple[int, bytes]]:
+    """Give the line and a hash of the problem of each row of a block."""
+    found = []
+    for line, fields in block.objects(path):
+        kind, problem = str(fields.get("kind")), str(fields.get("problem"))
+        try:
+            if is_choice(kind):
+                question = choices.parse_question(problem)
+                text = question and choices.identity_text(question)
+            elif kind == ENGLISH:
+                text = english.identity_text(problem)
+            else:
+                text = grammar.group_text(grammar.parse(problem))
+        except grammar.NoFit:
+            continue
+        if text:
+            found.append((line, hashlib.blake2b(text.encode(), digest_size=16).digest()))
+    return found
+
+
 def faults_of(row: Row, styles: Styles) -> List[str]:
     """Give what is wrong with a row.
 
@@ -60,7 +99,7 @@ def faults_of(row: Row, styles: Styles) -> List[str]:
     the letter: only that question, letter and solution go together.
     """
     if is_choice(row.kind):
-        fault = check_choice(row)
+        fault = choices.check_choice(row)
         return [fault] if fault else []
     faults = []
     if row.kind != ENGLISH:
@@ -74,6 +113,6 @@ def faults_of(row: Row, styles: Styles) -> List[str]:
             faults.append(f"its answer must be {answer(problem)}, not {row.answer[:80]}")
     style = styles.get(row.kind)
     if style is not None and style.name != "source":
-        found = check_solution(row.problem, row.solution, style.rounding, answer=row.answer)
+        found = check_solution(row.problem, row.solution, style, answer=row.answer)
         faults += [f"solution, {fault}" for fault in found]
     return faults

@@ -37,8 +37,10 @@ def _format_count(count: float, unit: str) -> str:
 class Bar:
     """The progress of one stage. `advance(n)` adds to what is done, `reach(n)` sets it.
 
-    total   how much there is to do; None while that is unknown (set it as soon as it is known).
-    start   what an earlier run had done: counted as done, not counted in the rate.
+    total    how much there is to do; None while that is unknown (set it as soon as it is known).
+    start    what an earlier run had done: counted as done, not counted in the rate.
+    warm_up  units at the beginning, of this run, that are not counted in the rate: the first step
+             waits for its graph to be compiled. No rate is told before they are done.
     """
 
     def __init__(
@@ -47,12 +49,13 @@ class Bar:
         total: Optional[float],
         unit: str,
         start: float,
+        warm_up: float,
         clock: Callable[[], float],
     ) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.done = self._start = start
-        self._clock = clock
-        self._began = clock()
+        self._warm_up, self._clock = warm_up, clock
+        self._began = self._warm = clock()
 
     def advance(self, count: float = 1) -> None:
         """`count` more are done."""
@@ -62,6 +65,8 @@ class Bar:
         """`done` are done, counted from the beginning; may go back when work begins anew."""
         self.done = done
         self._start = min(self._start, done)
+        if self._warm_up and done >= self._start + self._warm_up:
+            self._start, self._warm_up, self._warm = done, 0, self._clock()
         self._show()
 
     @property
@@ -71,8 +76,9 @@ class Bar:
 
     @property
     def rate(self) -> float:
-        """Units a second since the bar was made."""
-        return (self.done - self._start) / self.elapsed if self.elapsed > 0 else 0.0
+        """Units a second since the bar was made, or since it was warm; 0 before that."""
+        seconds = self._clock() - self._warm
+        return (self.done - self._start) / seconds if seconds > 0 and not self._warm_up else 0.0
 
     def describe(self) -> str:
         """`45.2 MB of 92.9 MB (49 %), 3.1 MB/s, 0:15 left`."""
@@ -80,9 +86,11 @@ class Bar:
         if self.total:
             percent = int(100 * min(1, self.done / self.total))
             text += f" of {_format_count(self.total, self.unit)} ({percent} %)"
-        text += f", {_format_count(self.rate, self.unit)}/s"
-        if self.total and self.rate > 0 and self.done < self.total:
-            text += f", {format_duration((self.total - self.done) / self.rate)} left"
+        rate = self.rate
+        if rate:
+            text += f", {_format_count(rate, self.unit)}/s"
+        if self.total and rate and self.done < self.total:
+            text += f", {format_duration((self.total - self.done) / rate)} left"
         return text
 
     def _show(self) -> None:
@@ -108,8 +116,8 @@ class _LineBar(Bar):
     def close(self, finished: bool) -> None:
         if finished and self.elapsed >= 1:  # shorter stages are not worth a line
             text = f"{_format_count(self.done, self.unit)} in {format_duration(self.elapsed)}"
-            rate = f"{_format_count(self.rate, self.unit)}/s"
-            print(f"{self.label}: {text}, {rate}", file=self._stream, flush=True)
+            rate = f", {_format_count(self.rate, self.unit)}/s" if self.rate else ""
+            print(f"{self.label}: {text}{rate}", file=self._stream, flush=True)
 
 
 class _TerminalBar(Bar):
@@ -154,6 +162,7 @@ def progress(
     unit: str = "",
     *,
     start: float = 0,
+    warm_up: float = 0,
     interval: float = 10.0,
     stream: Optional[TextIO] = None,
     clock: Callable[[], float] = time.monotonic,
@@ -167,7 +176,7 @@ def progress(
     and one at the end if the stage took a second and ended well. unit `B` is shown as kB, MB or GB.
     """
     stream = sys.stderr if stream is None else stream
-    settings = (label, total, unit, start, clock)
+    settings = (label, total, unit, start, warm_up, clock)
     bar: Bar
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         bar = _TerminalBar(stream, *settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, Protocol
@@ -11,6 +13,7 @@ import numpy as np
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.greedy import Limits, decode_greedily
+from tools.llama.precision import FLOAT32, set_matmul_precision
 from tools.llama.shape import LlamaShape
 
 Done = Callable[[int, "list[int]", str], object]
@@ -19,10 +22,15 @@ ENGINES = (CACHED, MINDFORMERS)
 
 
 class Engine(Protocol):
-    """name, and versions: the packages that its results depend on."""
+    """What decodes.
+
+    versions  the packages that its results depend on.
+    places    rows that are decoded at once.
+    """
 
     name: str
     versions: tuple[str, ...]
+    places: int
 
     def decode(
         self,
@@ -43,8 +51,10 @@ def open_engine(name: Optional[str], device: str, places: int) -> Engine:
     """The engine called `name`, or the device's own where that is None.
 
     places  rows that are decoded at once.
-    Raises UserError where the engine cannot run on the device.
+    Raises UserError where the engine cannot run on the device. From then on this process
+    multiplies in float32, whatever its environment asked for.
     """
+    set_matmul_precision(os.environ, FLOAT32)
     name = name or (CACHED if device == "CPU" else MINDFORMERS)
     if name == MINDFORMERS:
         from tools.llama.mindformers_engine import MindFormersEngine
@@ -63,7 +73,7 @@ class CachedEngine:
     versions = ("mindspore", "numpy")
 
     def __init__(self, places: int) -> None:
-        self._places = places
+        self.places = places
         self._decoder: Any = None
         self._loaded: Any = None
 
@@ -79,7 +89,8 @@ class CachedEngine:
         from tools.llama.decoder import Decoder
 
         if self._decoder is None or self._decoder.shape != shape:
-            self._decoder, self._loaded = Decoder(shape, self._places), None
+            sys.stderr.write("decode: compiling the graphs, some seconds\n")
+            self._decoder, self._loaded = Decoder(shape, self.places), None
         if self._loaded != folder:
             self._decoder.load(Checkpoint(folder / "model.ckpt"))
             self._loaded = folder

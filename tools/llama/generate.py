@@ -171,7 +171,9 @@ class _Task:
         )
         label = f"{self.folder.name}, {self.prompts.stem}"
         resumed = len(ids) - len(left)
-        with progress(label, total=len(ids), unit="rows", start=resumed) as bar:
+        # The first company waits for the graphs, and its rows come nearly all at once.
+        warm_up = min(engine.places, len(left) // 2)
+        with progress(label, len(ids), "rows", start=resumed, warm_up=warm_up) as bar:
 
             def done(position: int, tokens: list[int], reason: str) -> None:
                 text = tokenizer.decode(tokens)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -61,7 +62,7 @@ class MindFormersEngine:
     versions = ("mindformers", "mindspore", "numpy")
 
     def __init__(self, device: str, places: int, length: int = 64) -> None:
-        self._device, self._places, self._length = device, places, length
+        self._device, self.places, self._length = device, places, length
         self._model: Any = None
         self._built: Any = None
         self._loaded: Any = None
@@ -87,14 +88,14 @@ class MindFormersEngine:
         self._load(folder, shape)
         lengths = [len(prompt) for prompt in prompts]
         again = []
-        for batch in batches_of(range(len(prompts)), lengths, self._places):
+        for batch in batches_of(range(len(prompts)), lengths, self.places):
             free = replace(limits, min_new_tokens=0)
             for index, tokens in zip(batch, self._answers([prompts[i] for i in batch], free)):
                 if limits.eos_id in tokens[: limits.min_new_tokens]:
                     again.append(index)
                 else:
                     done(index, *ended(tokens, limits))
-        for batch in batches_of(again, lengths, self._places, alike=True):
+        for batch in batches_of(again, lengths, self.places, alike=True):
             for index, tokens in zip(batch, self._answers([prompts[i] for i in batch], limits)):
                 done(index, *ended(tokens, limits))
 
@@ -102,7 +103,7 @@ class MindFormersEngine:
         """The new tokens of each, EOS and what follows included."""
         pad = padding_of(prompts, limits.eos_id)
         # A graph has one number of rows: the last batch is filled up with its first prompt.
-        rows = prompts + prompts[:1] * (self._places - len(prompts))
+        rows = prompts + prompts[:1] * (self.places - len(prompts))
         width = max(map(len, rows))
         ids = np.full((len(rows), width), pad, np.int64)
         for row, prompt in zip(ids, rows):
@@ -136,6 +137,7 @@ class MindFormersEngine:
 
         from tools.llama.stack import llama_classes, use_plain_rms_norm
 
+        sys.stderr.write("decode: compiling the graph, a minute or more\n")
         # Before the next one is made: there is no room for two.
         self._model = self._loaded = None
         gc.collect()
@@ -144,12 +146,12 @@ class MindFormersEngine:
         ms.set_context(mode=ms.GRAPH_MODE, device_target=self._device)
         settings = dict(_ON_CPU if self._device == "CPU" else _ON_CARDS)
         if "block_size" in settings:
-            settings["num_blocks"] = self._places * -(-length // _BLOCK) + 1
+            settings["num_blocks"] = self.places * -(-length // _BLOCK) + 1
         # MindFormers hides the padding's token from attention, wherever it stands. What is behind
         # a row hides itself, so that no token need be hidden: EOS may stand inside of a prompt.
         config_class, model_class, biases = llama_classes(shape.attn_proj_has_bias)
         sizes = {**shape.to_dict(), "pad_token_id": -1, **biases}
-        config = config_class(**sizes, batch_size=self._places, seq_length=length, **settings)
+        config = config_class(**sizes, batch_size=self.places, seq_length=length, **settings)
         self._model = model_class(config)
         absent = set(shape.parameters()) - {item.name for item in self._model.get_parameters()}
         if absent:

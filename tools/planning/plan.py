@@ -33,7 +33,7 @@ class Asked(NamedTuple):
 
     profile: str
     budget: str
-    recipe: str
+    recipe: Optional[str]
     cards: Optional[int]
     hbm: Optional[float]
     reserve: Optional[float]
@@ -62,7 +62,7 @@ def present(
     if figure:
         each = "worker" if setup.load.device == "CPU" else "card"
         several = "" if setup.load.cards == 1 else "s"
-        title = f"{asked.profile}, recipe {asked.recipe}, {setup.load.cards} {each}{several}"
+        title = f"{asked.profile}, recipe {setup.recipe}, {setup.load.cards} {each}{several}"
         draw_memory(setup.load, limit, around, title, figure)
     if depth:
         plan["dry_run"] = dry_run(setup.native, setup.load, depth)
@@ -110,7 +110,7 @@ def make_plan(
     return {
         "profile": asked.profile,
         "budget": asked.budget,
-        "recipe": asked.recipe,
+        "recipe": setup.recipe,
         "config": setup.config,
         "training": _training(setup),
         "assumptions": _assumptions(setup, measured, limit, logged is not None),
@@ -198,7 +198,8 @@ def _parameters(setup: Setup, load: Load) -> Dict[str, Any]:
 def _memory(setup: Setup, measured: Measured, limit: fit.Limit) -> Dict[str, Any]:
     load, around = setup.load, measured.around[setup.load.device]
     training = fit.as_gib(training_terms(load, around), fit.processes(load))
-    positions = max(_prompt_tokens(name, measured) + n for name, n in setup.new_tokens.items())
+    prompts = measured.prompt_tokens.model_dump()
+    positions = max(prompts[kind] + new for kind, new in setup.new_tokens.items())
     decoding = fit.as_gib(decoding_terms(load, around, setup.decode_batch, positions))
     stages = {"training": training, "decoding": decoding}
     return {
@@ -214,37 +215,32 @@ def _memory(setup: Setup, measured: Measured, limit: fit.Limit) -> Dict[str, Any
     }
 
 
-def _prompt_tokens(name: str, measured: Measured) -> int:
-    tokens = measured.prompt_tokens
-    return tokens.squad if name == "squad" else tokens.math
-
-
 def _hours(setup: Setup, measured: Measured, logged: Optional[float]) -> Dict[str, Any]:
     load = setup.load
     steps = count_steps(setup.rows, load.batch, load.data_parallel, setup.epochs)
     training = hours.training_seconds(load, steps, setup.checkpoints, measured, logged)
-    each = {
+    prompts = measured.prompt_tokens.model_dump()
+    evaluations = {
         name: hours.answering_seconds(
             load,
-            count,
-            _prompt_tokens(name, measured),
-            setup.new_tokens[name],
+            getattr(setup, name),
+            prompts[kind],
+            setup.new_tokens[kind],
             setup.decode_batch,
             measured,
         )
-        for name, count in setup.asked.items()
+        for name, kind in (("squad", "squad"), ("valid", "math"), ("math", "math"))
     }
-    # The test problems are asked of the base model and the chosen checkpoint, which is loaded anew.
-    times = {"squad": setup.checkpoints + 1, "valid": setup.checkpoints, "test": 2}
+    # The base model and every checkpoint, loaded anew each; the chosen one once more.
+    models = setup.checkpoints + 1
     loading = hours.always(measured.around[load.device].load_seconds)
-    every = loading.times(times["valid"] + times["test"])
-    for name, spent in each.items():
-        every = every + spent.times(times[name])
+    every = (evaluations["squad"] + loading).times(models) + loading
+    every += evaluations["valid"].times(setup.checkpoints) + evaluations["math"].times(2)
     return {
         "step_seconds": hours.step_span(load, measured, logged)._asdict(),
         "training": hours.as_json(training),
-        **{name: hours.as_json(spent) for name, spent in each.items()},
-        "times": times,
+        **{name: hours.as_json(span) for name, span in evaluations.items()},
+        "models": models,
         "evaluations": hours.as_json(every),
         "all": hours.as_json(training + every),
     }

@@ -9,10 +9,11 @@ from typing import Any, Dict, List, Optional
 
 from tools.files.errors import UserError
 from tools.planning.load import Load, read_load
+from tools.planning.packed import packed_rows
 from tools.settings.contest import Contest
 from tools.settings.native import read_finetune
 from tools.settings.profile import CONFIGS, Profile, profile_folder, read_profile
-from tools.settings.resolve import read_resolved, resolve
+from tools.settings.resolve import most_new_tokens, read_resolved, resolve
 from tools.training.inputs import labels_per_row
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -40,13 +41,15 @@ class Setup:
 
     config        the finetune.yaml that was read, and `native`, what it holds
     rows, epochs  of the training
-    asked         how many questions of each file of prompts: {"squad", "valid", "test"}
-    new_tokens    the most of an answer, of the same
+    squad         reading questions, asked of the base model and of every checkpoint
+    valid, math   problems: of every checkpoint; of the base model and the chosen checkpoint
+    new_tokens    the most of an answer: {"squad", "math"}
     decode_batch  prompts at once
     notes         what was assumed where nothing was known
     """
 
     profile: str
+    recipe: str
     settings: Profile
     config: str
     native: Dict[str, Any]
@@ -54,7 +57,9 @@ class Setup:
     rows: int
     epochs: int
     checkpoints: int
-    asked: Dict[str, int]
+    squad: int
+    valid: int
+    math: int
     new_tokens: Dict[str, int]
     decode_batch: int
     notes: List[str]
@@ -63,7 +68,7 @@ class Setup:
 def read_setup(
     profile: str,
     budget: str,
-    recipe: str,
+    recipe: Optional[str],
     cards: Optional[int],
     hbm: Optional[float],
     rules: Contest,
@@ -93,6 +98,8 @@ def read_setup(
             name: read_resolved(folder / f"{name}.json", [])
             for name in ("profile", "corpus", "records", "prompts", "evaluation")
         }
+        math = most_new_tokens(folder / "evaluation.json")
+        new_tokens = {"squad": settings.evaluation.max_new_tokens["squad"], "math": math}
     path = finetune or configs / profile / "finetune.yaml"
     config = str(path.relative_to(_ROOT) if _ROOT in path.parents else path)
     if finetune:
@@ -106,6 +113,10 @@ def read_setup(
         rows = _rows(records, load.length)
         if load.device == "CPU":
             load = replace(load, outputs=labels_per_row(records, load.length) / load.length)
+    elif packed and settings.task == "arithmetic":
+        prompt = found["records"]["prompt"]
+        rows = packed_rows(found["corpus"], prompt, load.length)
+        notes.append("packed rows: by the tokens of some problems; records will tell how many")
     elif packed:
         notes.append("examples are packed into fewer rows, which records will tell: rows at most")
     if changes.rows:
@@ -115,9 +126,9 @@ def read_setup(
             "how many training rows there are depends on the data", "--rows", "give their number"
         )
     squad = found["prompts"]["limit"] or _questions(settings, rules)
-    lengths = dict(pair.split("=") for pair in found["evaluation"]["max_new_tokens"])
     return Setup(
         profile=profile,
+        recipe=found["profile"]["recipe"],
         settings=settings,
         config=config,
         native=native,
@@ -125,8 +136,10 @@ def read_setup(
         rows=rows,
         epochs=native["runner_config"]["epochs"],
         checkpoints=rules.checkpoints,
-        asked={"squad": squad, **{name: found["corpus"][name] for name in ("valid", "test")}},
-        new_tokens={name: int(length) for name, length in lengths.items()},
+        squad=squad,
+        valid=found["corpus"]["valid"],
+        math=found["corpus"]["test"],
+        new_tokens=new_tokens,
         decode_batch=found["evaluation"]["batch_size"],
         notes=notes,
     )

@@ -104,13 +104,12 @@ def _hours(plan: Dict[str, Any]) -> str:
     hours = plan["hours"]
     step = hours["step_seconds"]
     rows = [["h:mm:ss", "least", "expected", "most"]]
-    times = ", ".join(map(str, hours["times"].values()))
     names = {
         "training": "training, start and checkpoints included",
         "squad": "SQuAD, one model",
-        "valid": "validation problems, one model",
-        "test": "test problems, one model",
-        "evaluations": f"these {times} times, loading included",
+        "valid": "validation problems, one checkpoint",
+        "math": "test problems, one model",
+        "evaluations": f"all of {hours['models']} models, loading included",
         "all": "together",
     }
     for key, name in names.items():

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple, U
 
 import numpy as np
 
-from tools.corpus.kinds import in_order
+from tools.corpus.kinds import CHINESE, in_order
 from tools.corpus.stream import no_rows
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
@@ -22,6 +22,7 @@ from tools.records.packing import pack
 from tools.records.prompts import PROBLEM_FRAMES
 from tools.records.tokenizers import SpecialIds, Tokenizer, open_complete, tokenizer_facts
 from tools.records.writer import RecordWriter, import_mindspore, record_files
+from tools.settings.lines import line_at
 
 PathLike = Union[str, Path]
 
@@ -35,6 +36,8 @@ class RecordSettings(NamedTuple):
     model        a model.json to take ids from.
     strict       an over-long row is an error instead of being counted and left out.
     pack         several whole examples a row; for training that tells them apart by their EOS.
+    recipe       the recipe's file: what our writer worked out must fit, or it is at fault.
+    most_new     tokens that inference writes at most; such an answer must fit them as well.
     """
 
     seq_length: int
@@ -43,6 +46,8 @@ class RecordSettings(NamedTuple):
     model: Optional[PathLike] = None
     strict: bool = False
     pack: bool = False
+    recipe: Optional[Path] = None
+    most_new: Optional[int] = None
 
 
 class _Tally:
@@ -52,22 +57,35 @@ class _Tally:
         self.rows = self.examples = self.left_out = self.tokens = self.answer_tokens = 0
         self.longest = self.most_labels = 0
         self.lengths = Lengths(room)
+        # By kind, tokens of the longest example and, without EOS, of the longest answer.
+        self.longest_of: Dict[str, int] = {}
+        self.longest_answer_of: Dict[str, int] = {}
+        self._room = room
 
     def add(self, encoded: Encoded) -> None:
         examples = encoded.examples
+        fitting = encoded.kinds[encoded.sizes <= self._room]
         self.examples += len(examples.prompts)
         self.left_out += len(encoded.sizes) - len(examples.prompts)
         self.tokens += len(examples.ids)
         self.answer_tokens += int(examples.answers.sum(dtype=np.int64))
         self.longest = max(self.longest, int(encoded.sizes.max(initial=0)))
         for index in np.unique(encoded.kinds):
-            self.lengths.add(encoded.names[index], encoded.sizes[encoded.kinds == index])
+            name, sizes = encoded.names[index], encoded.sizes[encoded.kinds == index]
+            answers = examples.answers[fitting == index] - 1
+            self.lengths.add(name, sizes)
+            _raise_to(self.longest_of, name, sizes)
+            _raise_to(self.longest_answer_of, name, answers)
 
     def place(self, examples: Examples, rows: np.ndarray) -> None:
         if len(rows):
             self.rows += int(rows[-1]) + 1
             labels = np.bincount(rows, weights=examples.answers)
             self.most_labels = max(self.most_labels, int(labels.max()))
+
+
+def _raise_to(longest: Dict[str, int], kind: str, sizes: np.ndarray) -> None:
+    longest[kind] = max(longest.get(kind, 0), int(sizes.max(initial=0)))
 
 
 def write_records(
@@ -84,9 +102,9 @@ def write_records(
     the share of positions that hold a token, `most_labels` the labels of the row that has most of
     them; `lengths` and `over` are those of `lengths.Lengths`.
 
-    Raises UserError for bad rows, a tokenizer of another kind or without EOS and pad ids, and
-    where no row fits. A script that calls this needs `if __name__ == "__main__"`, since a long
-    file is encoded in several processes.
+    Raises UserError for bad rows, a tokenizer of another kind or without EOS and pad ids, where no
+    row fits, and with a recipe where the longest solution of a kind does not. A script that calls
+    this needs `if __name__ == "__main__"`, since a long file is encoded in several processes.
     """
     output = Path(output)
     _check(rows, output, settings)
@@ -108,6 +126,8 @@ def write_records(
             for part, places in _placed(examples, settings):
                 writer.write(part, places)
                 tally.place(part, places)
+            if settings.recipe is not None:
+                _check_fit(tally, settings)
             if not tally.rows:
                 raise _nothing(rows, tally, settings)
         summary = _summary(rows, tokenizer, opened, settings, tally)
@@ -136,6 +156,29 @@ def _nothing(rows: PathLike, tally: _Tally, settings: RecordSettings) -> UserErr
         return no_rows(rows)
     what = f"none of its {tally.left_out} rows fits into {settings.seq_length} tokens"
     return UserError(what, rows, "choose a greater --seq-length")
+
+
+def _check_fit(tally: _Tally, settings: RecordSettings) -> None:
+    """UserError at the recipe's file:line for the kind whose solutions are too long by most.
+
+    English solutions are the source's, of any length: those are left out and counted.
+    """
+    recipe, most = settings.recipe, settings.most_new
+    for longest, room, what, key in (
+        (tally.longest_of, settings.seq_length + 1, "a prompt with its solution", "seq_length"),
+        (tally.longest_answer_of, most, "a solution", "max_new_tokens"),
+    ):
+        sizes = {kind: size for kind, size in longest.items() if kind in CHINESE}
+        kind = max(sizes, key=sizes.__getitem__, default=None)
+        if kind is None or room is None or sizes[kind] <= room:
+            continue
+        narrower = ", or train fewer exponents" if kind == "power" else ""
+        raise UserError(
+            f"{kind}: {what} takes {sizes[kind]} tokens, {room} fit",
+            f"{recipe}:{line_at(recipe, 'styles', kind)}",
+            f"raise {key} of {recipe.stem} in the profile's recipes{narrower}, or choose a "
+            "shorter style",
+        )
 
 
 def _check(rows: PathLike, output: Path, settings: RecordSettings) -> None:

@@ -31,7 +31,7 @@ def draw_checkpoints(
         color=BLUE,
         alpha=0.12,
         linewidth=0,
-        label="its 95 % interval",
+        label="95 % interval of accuracy",
     )
     if all("lines" in row for row in rows):
         lines = [100 * row["lines"]["share"] for row in rows]
@@ -49,7 +49,7 @@ def draw_checkpoints(
     axes.axvline(chosen[0], color="#000000", alpha=0.15, linewidth=8, zorder=0, label="chosen")
     names = [f"step {row['step']}" if row["step"] else str(row["checkpoint"]) for row in rows]
     axes.set_xticks(list(places), names)
-    axes.set(ylabel="%", title="The checkpoints, beside the reading that must be kept")
+    axes.set(ylabel="%", title="The checkpoints on the validation problems")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from tools.corpus.check import accepted_lines
-from tools.corpus.grammar import NoFit, parse
+from tools.corpus.grammar import parse
 from tools.corpus.worked.styles import Style, work_out
 from tools.scoring.numbers import answer_part
 from tools.scoring.rows import Prediction
@@ -21,19 +21,19 @@ def score_lines(
     right    lines of the answer that hold after those before them (`check.accepted_lines`).
     count    the larger of the lines written and those of our own solution.
 
-    Both are summed over the rows, share is from 0 to 1. Rows whose problem cannot be parsed
-    (English, choice questions) are left out; None where that leaves none.
+    Both are summed over the rows, share is from 0 to 1. Rows whose problem cannot be parsed or
+    worked out (English, choice questions) are left out; None where that leaves none.
     """
     by_kind: Dict[str, List[int]] = {}
     for row in rows:
+        answer = answer_part(row.prediction, row.prompt).strip()
         try:
             problem = parse(row.problem)
-        except NoFit:
+            style = styles.get(problem.kind, Style())
+            own = work_out(problem, style).count("\n") + 1
+            accepted = accepted_lines(row.problem, answer, style)
+        except ValueError:  # NoFit, or a value of thousands of digits
             continue
-        style = styles.get(problem.kind, Style())
-        answer = answer_part(row.prediction, row.prompt).strip()
-        accepted = accepted_lines(row.problem, answer, style)
-        own = work_out(problem, style).count("\n") + 1
         counts = by_kind.setdefault(row.kind, [0, 0])
         counts[0] += sum(accepted)
         counts[1] += max(len(accepted), own)

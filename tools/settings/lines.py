@@ -60,6 +60,11 @@ def read_settings(path: Union[str, Path], model: Type[AnySettings]) -> AnySettin
         raise UserError(what, f"{path}:{faults[0][1]}", "correct the named keys") from error
 
 
+def line_at(path: Union[str, Path], *keys: Union[str, int]) -> int:
+    """Return the line (from 1) of the deepest of nested `keys` that a YAML file holds."""
+    return _line_of(yaml.compose(Path(path).read_text("utf-8"), Loader=yaml.SafeLoader), keys)
+
+
 def _refuse_aliases(text: str, path: Path) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):

@@ -105,6 +105,7 @@ class Around(Settings):
     reserve_gib        of a card, not for the framework
     process_gib        of a training process before it has a layer (CPU)
     layer_gib          of compiling one layer (CPU)
+    cores              of the machine that was measured (CPU)
     peak_teraflops     10^12 operations a second that the maker names, for comparison alone
     peak_gigabytes     10^9 bytes a second of its memory, likewise; null where not known
     """
@@ -116,6 +117,7 @@ class Around(Settings):
     reserve_gib: float = Field(ge=0)
     process_gib: float = Field(ge=0)
     layer_gib: float = Field(ge=0)
+    cores: Optional[PositiveInt] = None
     peak_teraflops: PositiveFloat
     peak_gigabytes: Optional[PositiveFloat] = None
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Dict, Iterable, List, Literal, Optional, Union
+from typing import Annotated, Dict, Iterable, List, Literal, NamedTuple, Optional, Union
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from tools.files.errors import UserError
-from tools.settings.lines import Settings, read_settings
+from tools.settings.lines import Settings, line_at, read_settings
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -43,6 +43,9 @@ class Splits(Settings):
 
 
 class Budget(Settings):
+    """How much is trained and asked, and of which recipe where RECIPE names none."""
+
+    recipe: str
     corpus: Splits
     squad: Optional[PositiveInt] = None
     epochs: PositiveInt
@@ -54,6 +57,8 @@ class Evaluation(Settings):
     min_new_tokens: int = Field(ge=0)
 
 
+# Part of RUN's default, hence of a folder's name.
+BudgetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Frame = Literal["alpaca", "none", "response", "stanford", "vicuna", "smollm2", "internlm"]
 
 
@@ -110,7 +115,10 @@ class Card(Settings):
 class Profile(Settings):
     """configs/NAME/profile.yaml, checked.
 
-    task   what is asked and trained, and by that the phase of the contest whose rules score it.
+    task             what is asked and trained, and by that the phase of the contest whose rules
+                     score it.
+    bfloat16_matmul  whether a training multiplies in bfloat16 where the processor has units for
+                     it; on Ascend finetune.yaml's compute_dtype says how is multiplied.
     """
 
     about: str
@@ -123,16 +131,26 @@ class Profile(Settings):
     tokenizer: TokenizerSource
     prompt: Frame
     pack: bool
-    budgets: Dict[Literal["quick", "full"], Budget]
+    bfloat16_matmul: bool = False
+    budgets: Dict[BudgetName, Budget]
     evaluation: Evaluation
     recipes: Dict[str, Fit] = Field(default_factory=dict)
     hardware: Dict[CardSize, Card] = Field(default_factory=dict)
+
+    @field_validator("budgets")
+    @classmethod
+    def has_the_default(cls, budgets: Dict[str, Budget]) -> Dict[str, Budget]:
+        if "quick" not in budgets:
+            raise ValueError("quick is missing, which make takes by default")
+        return budgets
 
     @model_validator(mode="after")
     def asks_for_its_device(self) -> Profile:
         for key in ("card_memory_gb", "mindspore", "cann"):
             if (getattr(self.needs, key) is not None) != (self.device == "Ascend"):
                 raise ValueError(f"needs.{key} is for Ascend, and asked for there")
+        if self.bfloat16_matmul and self.device != "CPU":
+            raise ValueError("bfloat16_matmul is for the CPU: set compute_dtype in finetune.yaml")
         own = f"{self.needs.card_memory_gb}GB"
         if (self.device == "Ascend") != (own in self.hardware):
             raise ValueError("hardware is for Ascend, and has there an entry for card_memory_gb")
@@ -147,20 +165,27 @@ class StyleChoice(Settings):
     significant: Optional[int] = Field(default=None, ge=1, le=20)
 
 
+Exponent = Annotated[int, Field(ge=0, le=5)]
+
+
 class Recipe(Settings):
     """configs/recipes/NAME.yaml: which kinds, how many, in what style of solution, what prompt.
 
-    counts   training rows by kind; null: in the proportions of the source's unique problems.
-             They are proportions where a budget states how many rows there are in all.
-    repeat   how many times a problem may be repeated where its kind has fewer than that.
-    styles   by kind; without one, the source's own solution.
-    prompt   the frame around each problem, in training and inference; null: the profile's.
+    counts     training rows by kind; null: in the proportions of the source's unique problems.
+               They are proportions where a budget states how many rows there are in all.
+    repeat     how many times a problem may be repeated where its kind has fewer than that.
+    exponents  powers that are trained; null: all. What is asked is not narrowed.
+    styles     by kind; without one, the source's own solution.
+    separator  stands between digits that must stay apart in solutions of the style `columns`.
+    prompt     the frame around each problem, in training and inference; null: the profile's.
     """
 
     about: str
     counts: Optional[Dict[str, PositiveInt]] = None
     repeat: PositiveInt = 1
+    exponents: Optional[List[Exponent]] = Field(default=None, min_length=1)
     styles: Dict[str, StyleChoice] = Field(default_factory=dict)
+    separator: str = Field(default="", max_length=4, pattern=r"^[^\d\n]*$")
     prompt: Optional[Frame] = None
 
 
@@ -188,12 +213,49 @@ def profile_folder(name: str, configs: Path = CONFIGS) -> Path:
     return configs / name
 
 
-def read_recipe(name: str, configs: Path = CONFIGS) -> Recipe:
-    """Check configs/recipes/NAME.yaml; UserError naming the known ones where there is none."""
+def read_recipe(name: str, configs: Path = CONFIGS, where: str = "RECIPE") -> Recipe:
+    """Check configs/recipes/NAME.yaml; UserError naming the known ones where there is none.
+
+    where   what names the recipe: the variable, or a profile's file:line
+    """
     known = sorted(path.stem for path in (configs / "recipes").glob("*.yaml"))
     if name not in known:
-        raise UserError(f"no such recipe {name!r}", "RECIPE", f"choose one of: {', '.join(known)}")
-    return read_settings(configs / "recipes" / f"{name}.yaml", Recipe)
+        raise UserError(f"no such recipe {name!r}", where, f"choose one of: {', '.join(known)}")
+    return read_settings(recipe_path(name, configs), Recipe)
+
+
+def recipe_path(name: str, configs: Path = CONFIGS) -> Path:
+    """Return the file of a recipe."""
+    return configs / "recipes" / f"{name}.yaml"
+
+
+class Chosen(NamedTuple):
+    """A profile with one of its budgets, and the recipe that is taught."""
+
+    folder: Path
+    settings: Profile
+    budget: Budget
+    recipe: str
+    mix: Recipe
+
+
+def choose(profile: str, budget: str, recipe: Optional[str], configs: Path = CONFIGS) -> Chosen:
+    """Read what the names stand for; without a recipe, the budget's.
+
+    Raises UserError naming the known ones for a name that is none, and at file:line for faults.
+    """
+    folder = profile_folder(profile, configs)
+    path = folder / "profile.yaml"
+    settings = read_profile(path)
+    if budget not in settings.budgets:
+        raise UserError(
+            f"no such budget {budget!r}", "BUDGET", f"choose one of: {', '.join(settings.budgets)}"
+        )
+    where = "RECIPE" if recipe else f"{path}:{line_at(path, 'budgets', budget, 'recipe')}"
+    name = recipe or settings.budgets[budget].recipe
+    return Chosen(
+        folder, settings, settings.budgets[budget], name, read_recipe(name, configs, where)
+    )
 
 
 def check_name(value: str, variable: str) -> str:

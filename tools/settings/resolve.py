@@ -21,10 +21,8 @@ from tools.settings.profile import (
     Fit,
     Recipe,
     check_name,
+    choose,
     of_other_task,
-    profile_folder,
-    read_profile,
-    read_recipe,
 )
 
 
@@ -32,41 +30,39 @@ def resolve(
     output: Path,
     profile: str,
     budget: str,
-    recipe: str,
+    recipe: Optional[str],
     seed: int,
     cards: Optional[int],
     hbm: Optional[int] = None,
     configs: Path = CONFIGS,
     given: Optional[Path] = None,
+    resume: bool = True,
 ) -> Dict[str, bool]:
     """Write the resolved files into `output`; name → whether its content changed.
 
+    recipe  None: the budget's
     given   a record file to train on instead of the corpus; its name alone is noted.
+    resume  whether what an unfinished training has left is to be kept
 
     profile.json     what was asked for: names, budget, seed, cards, GB of memory a card
     model.json       source of the weights, the shape's config, LoRA's config
     tokenizer.json   source of the vocabulary
     corpus.json      rows, recipe, seed
-    records.json     seq_length, prompt frame, and whether examples share rows; with `given` its
-                     name and the model's vocabulary
+    records.json     seq_length, prompt frame, recipe, and whether examples share rows; with
+                     `given` its name and the model's vocabulary
     prompts.json     how many reading questions, prompt frame
     evaluation.json  lengths, by prompt file, and batch of the decoding
+    training.json    whether the training may multiply in bfloat16
     finetune.yaml    MindFormers' config with seed, epochs, parallelism and the architecture for
                      packed rows filled in
 
-    Raises UserError for an unknown profile, budget or recipe, or a config that is not valid.
+    Raises UserError for an unknown profile, budget or recipe, for a config that is not valid, and
+    where the run holds the training of another choice.
     """
-    folder = profile_folder(profile, configs)
-    settings = read_profile(folder / "profile.yaml")
-    mix = read_recipe(recipe, configs)
-    if budget not in settings.budgets:
-        raise UserError(
-            f"no such budget {budget!r}", "BUDGET", f"choose one of: {', '.join(settings.budgets)}"
-        )
+    folder, settings, chosen, recipe, mix = choose(profile, budget, recipe, configs)
     if seed < 1:
         raise UserError(f"SEED is {seed}", "SEED", "choose a number from 1 on: 0 seeds nothing")
     _refuse_other_task(mix, settings.task, recipe)
-    chosen = settings.budgets[budget]
     workers = cards or settings.cards
     fit = settings.recipes.get(recipe, Fit())
     prompt = mix.prompt or settings.prompt
@@ -108,11 +104,12 @@ def resolve(
             "seed": seed,
             "recipe": recipe,
             "weights": mix.counts,
-            **mix.model_dump(include={"repeat", "styles"}),
+            **mix.model_dump(include={"repeat", "exponents", "styles", "separator"}),
         },
         "records.json": {
             "seq_length": model_config["seq_length"],
             "prompt": prompt,
+            "recipe": recipe,
             "pack": pack,
             **_given(given, model_config["vocab_size"]),
         },
@@ -123,13 +120,47 @@ def resolve(
             "min_new_tokens": settings.evaluation.min_new_tokens,
             "max_new_tokens": [f"{name}={length}" for name, length in lengths.items()],
         },
+        "training.json": settings.model_dump(include={"bfloat16_matmul"}),
     }
+    _refuse_another_training(output, {**files["profile.json"], **files["records.json"]}, resume)
     texts = {
         name: json.dumps(value, ensure_ascii=False, indent=2) + "\n"
         for name, value in files.items()
     }
     texts["finetune.yaml"] = yaml.safe_dump(finetune, sort_keys=False, allow_unicode=True)
     return {name: _write_if_changed(output / name, text) for name, text in texts.items()}
+
+
+# What makes another training, by the name of its variable.
+_TRAINING = {
+    "PROFILE": "profile",
+    "BUDGET": "budget",
+    "RECIPE": "recipe",
+    "SEED": "seed",
+    "CARDS": "cards",
+    "HBM": "hbm",
+    "RECORDS": "given",
+}
+
+
+def _refuse_another_training(output: Path, asked: Dict[str, Any], resume: bool) -> None:
+    """UserError where the run holds a training of another choice: it is never trained over."""
+    run, told = output.parent, {}
+    for path in (output / "records.json", output / "profile.json"):
+        told.update(read_resolved(path, []) if path.is_file() else {})
+    other = [
+        f"{variable}={told.get(key)}"
+        for variable, key in _TRAINING.items()
+        if told.get(key) != asked.get(key)
+    ]
+    if not told or not other:
+        return
+    what = f"of {', '.join(other)}"
+    if (run / "finetune" / "run.json").is_file():
+        raise UserError(f"holds a finished training {what}", run, "give RUN=NAME")
+    if resume and any((run / "finetune.work" / "states").glob("*.ckpt")):
+        remedy = "give RUN=NAME, or RESUME=no to give up what it has learnt"
+        raise UserError(f"holds an unfinished training {what}", run, remedy)
 
 
 def _given(path: Optional[Path], vocab_size: int) -> Dict[str, Any]:
@@ -188,6 +219,13 @@ def read_resolved(path: Path, keys: Sequence[str]) -> Dict[str, Any]:
     if missing:
         raise UserError(f"lacks {', '.join(missing)}", path, "make it again")
     return value
+
+
+def most_new_tokens(evaluation: Path) -> int:
+    """Return the tokens that inference writes for a problem at most, as evaluation.json says."""
+    told = read_resolved(evaluation, ["max_new_tokens"])["max_new_tokens"]
+    lengths = dict(entry.split("=") for entry in told)
+    return min(int(length) for name, length in lengths.items() if name != "squad")
 
 
 def _write_if_changed(path: Path, text: str) -> bool:

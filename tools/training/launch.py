@@ -16,6 +16,7 @@ from tools.files.errors import CheckFailed, UserError
 from tools.llama.bridge import internlm_source, release_on_path
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, check_adapter
+from tools.llama.precision import matmul_precision
 from tools.llama.shape import LlamaShape
 from tools.settings.native import read_finetune
 from tools.settings.resolve import read_resolved
@@ -28,6 +29,7 @@ from tools.training.workers import ALONE, LOSSES, Hosts, run_workers
 
 # Between two checkpoints so many states are saved: what a kill costs at most.
 _STATES_BETWEEN = 4
+_COMPILING = "compiling the graph, a minute or two; the time left is told from the second step on"
 
 
 def finetune(
@@ -39,6 +41,7 @@ def finetune(
     checkpoints: int,
     hosts: Hosts = ALONE,
     go_on: bool = True,
+    bfloat16: bool = False,
 ) -> Dict[str, Any]:
     """Train adapters as `config` says and return the contents of `output`/run.json.
 
@@ -51,10 +54,11 @@ def finetune(
     checkpoints  how many, at even intervals, the last step's included
     hosts        on each of which this runs; each writes all of `output`
     go_on        from the newest whole state of an earlier training of the same inputs
+    bfloat16     whether matrices are multiplied in bfloat16 where the processor has units for it
 
     Work is done in `output`.work, which a failed or killed training leaves there. Raises UserError
-    before anything is started where config, data and weights do not fit, CheckFailed where a
-    worker fails.
+    before anything is started where config, data and weights do not fit, or that folder holds steps
+    of other inputs; CheckFailed where a worker fails.
     """
     started = time.time()
     settings = read_resolved(model, ["model_config", "pet_config", "tied", "denominator"])
@@ -81,13 +85,24 @@ def finetune(
         )
     output = output.resolve()
     work = output.with_name(output.name + ".work")
-    start = _open(work, native, base, records, checkpoints, go_on)
+    precision = matmul_precision(bfloat16)
+    inputs = {
+        "config": native,
+        "base": resume.identity(base),
+        "records": resume.identity(records),
+        "checkpoints": checkpoints,
+        "matmul_precision": precision,
+    }
+    start = _open(work, inputs, go_on)
     _tell(parameters, steps, start, count, hosts)
     wanted = even_steps(steps, checkpoints)
     job = _job(native, work, base, records, wanted, start, hosts)
     name = graphs.name_of(native, steps, count, hosts.rank)
     graph = graphs.place(name, work, workers.last_line(work / LOSSES) is not None)
-    seconds = run_workers({**job, "graphs": str(graph)}, work, count, hosts, steps)
+    doing = "reading the graph, some seconds" if graph.is_dir() else _COMPILING
+    _warn(f"finetune: {doing}")
+    job["graphs"] = str(graph)
+    seconds = run_workers(job, work, count, hosts, steps, precision)
     graphs.keep(name, graph)
     for number in range(1, checkpoints + 1):
         check_adapter(_adapter(work, number), shape, lora)
@@ -97,6 +112,7 @@ def finetune(
         "workers": count,
         "hosts": hosts.count,
         "seed": native["seed"],
+        "matmul_precision": precision,
         "resumed_at": start.step or None,
         "wall_seconds": round(time.time() - started, 1),
         "training_seconds": round(seconds, 1),
@@ -106,24 +122,11 @@ def finetune(
     return result
 
 
-def _open(
-    work: Path,
-    native: Dict[str, Any],
-    base: Path,
-    records: Path,
-    checkpoints: int,
-    go_on: bool,
-) -> Start:
+def _open(work: Path, inputs: Dict[str, Any], go_on: bool) -> Start:
     """Make the work folder ready and tell where the training begins."""
-    inputs = {
-        "config": native,
-        "base": resume.identity(base),
-        "records": resume.identity(records),
-        "checkpoints": checkpoints,
-    }
     start = Start(0, None)
-    if resume.open_work(work, inputs, go_on):
-        start = resume.newest_state(work, lambda text: sys.stderr.write(f"{text}\n"))
+    if resume.open_work(work, inputs, go_on, _warn):
+        start = resume.newest_state(work, _warn)
     (work / "adapters").mkdir(exist_ok=True)
     logs = work / "logs"
     logs.mkdir(exist_ok=True)
@@ -131,6 +134,10 @@ def _open(
     workers.keep_logs(logs, int(last["step"]) if last else 0)
     resume.cut_losses(work / LOSSES, start.step)
     return start
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _tell(parameters: Dict[str, Any], steps: int, start: Start, count: int, hosts: Hosts) -> None:

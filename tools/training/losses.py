@@ -1,17 +1,22 @@
-"""loss.csv, a line a step: read, and drawn as loss.png."""
+"""The losses of a training: loss.csv read, drawn as loss.png, and watched for divergence."""
 
 from __future__ import annotations
 
 import csv
 import math
+from collections import deque
 from pathlib import Path
-from typing import List, NamedTuple, Tuple
+from typing import Deque, Iterable, List, NamedTuple, Tuple
 
 from tools.files.errors import UserError
 from tools.files.figure import BLUE, ORANGE, new_figure, save_figure
 
 # The mean is drawn over a twentieth of all steps.
 _SMOOTHED = 20
+# A training diverges where the mean of its last 100 losses is 1.5 times that of its first 20. With
+# two or three examples a step a window of 20 losses varies by more than twice once they are small,
+# so 100 are taken, and a mean of less than 1.0 at the beginning counts as 1.0.
+_FIRST, _LAST, _LEAST, _TIMES = 20, 100, 1.0, 1.5
 
 
 class Step(NamedTuple):
@@ -51,6 +56,35 @@ def read_losses(path: Path) -> List[Step]:
     if not steps:
         raise UserError("holds no step", path, "fine-tune again (make finetune)")
     return steps
+
+
+class DivergenceGuard:
+    """Watch the losses of a training; `before` are those of its steps so far."""
+
+    def __init__(self, before: Iterable[float] = ()) -> None:
+        self._first: List[float] = []
+        self._last: Deque[float] = deque(maxlen=_LAST)
+        for loss in before:
+            self._keep(loss)
+
+    def check(self, step: int, loss: float) -> None:
+        """Raise FloatingPointError where the loss of `step` is not finite, or the last diverge."""
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss} at step {step}")
+        self._keep(loss)
+        if len(self._last) < _LAST:
+            return
+        first, last = sum(self._first) / _FIRST, sum(self._last) / _LAST
+        if last > _TIMES * max(_LEAST, first):
+            raise FloatingPointError(
+                f"the loss diverges: {last:.3g} over the {_LAST} steps to {step}, {first:.3g} over "
+                f"the first {_FIRST}; lower the learning rate"
+            )
+
+    def _keep(self, loss: float) -> None:
+        if len(self._first) < _FIRST:
+            self._first.append(loss)
+        self._last.append(loss)
 
 
 def smoothed(steps: List[Step]) -> Tuple[int, List[Tuple[int, float]]]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
 from pathlib import Path
-from typing import Any, Deque, Optional
+from typing import Any, Optional
 
 import mindspore as ms
 import numpy as np
 from mindspore import Callback, ops
 
 from tools.llama.stack import MindFormerModuleType, MindFormerRegister
-from tools.training.losses import HEADER
-
-# A run diverges where the mean of so many losses is so many times the least such mean before it.
-_WINDOW, _TIMES = 20, 2.0
+from tools.training.losses import HEADER, DivergenceGuard, read_losses
 
 
 def _number(value: Any) -> float:
@@ -29,19 +24,19 @@ class StepRecorder(Callback):
 
     The rates are those of LoRA's in matrices and of its out matrices; they differ with LoRA+.
     The loss is the mean over the workers, so each of them has this callback; with path None it
-    writes nothing. `first` steps were done before this process began.
+    writes nothing. `first` steps were done before this process began, and stand in `path`.
 
-    Raises RuntimeError where the workers' `first` differ, FloatingPointError at the first loss
-    that is NaN or infinite, and where the loss has risen to twice its best (means of 20 steps);
-    what was saved before stays.
+    Raises RuntimeError where the workers' `first` differ, and FloatingPointError where a loss is
+    NaN or infinite or the losses diverge (`DivergenceGuard`); what was saved before stays.
     """
 
     def __init__(self, path: Optional[str], first: int = 0, workers: int = 1) -> None:
         super().__init__()
         self.path, self.first, self.workers = path and Path(path), first, workers
         self.started = time.perf_counter()
-        self.recent: Deque[float] = deque(maxlen=_WINDOW)
-        self.best = math.inf
+        # A worker that writes nothing knows no loss from before: those that write stop the others.
+        before = read_losses(self.path) if self.path and first else []
+        self.guard = DivergenceGuard(step.loss for step in before)
         if self.path and not first:
             self.path.write_text(HEADER, encoding="utf-8")
 
@@ -73,14 +68,4 @@ class StepRecorder(Callback):
         if self.path:
             with self.path.open("a", encoding="utf-8") as handle:
                 handle.write(f"{step},{loss:.9g},{in_rate:.9g},{out_rate:.9g},{seconds:.3f}\n")
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss} at step {step}")
-        self.recent.append(loss)
-        if len(self.recent) == _WINDOW:
-            mean = sum(self.recent) / _WINDOW
-            self.best = min(self.best, mean)
-            if mean > _TIMES * self.best:
-                raise FloatingPointError(
-                    f"the loss diverges: {mean:.3g} over the {_WINDOW} steps to {step}, "
-                    f"{self.best:.3g} at its best"
-                )
+        self.guard.check(step, loss)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint
+from tools.training.workers import LOSSES, last_line
 
 STATES = "states"
 _INPUTS = "inputs.json"
+# Of many inputs that changed so many are told.
+_TOLD = 3
+Warn = Callable[[str], object]
 
 
 class Start(NamedTuple):
@@ -22,13 +26,27 @@ class Start(NamedTuple):
     state: Optional[Path]
 
 
-def open_work(work: Path, inputs: Dict[str, Any], resume: bool) -> bool:
+def open_work(work: Path, inputs: Dict[str, Any], resume: bool, warn: Warn) -> bool:
     """Make `work` ready; tell whether what an earlier training of the same inputs left is there.
 
-    A folder of other inputs, or any without `resume`, is emptied.
+    Raises UserError, naming what changed, where it holds steps of other inputs. Without `resume`
+    it is emptied, and `warn` is told how many steps are thrown away.
     """
-    same = resume and _recorded(work) == inputs
+    recorded = _recorded(work)
+    same = resume and recorded == inputs
     if not same:
+        last = last_line(work / LOSSES)
+        if last and resume:
+            changed = list(_changes(recorded, inputs)) if recorded else ["inputs unknown"]
+            more = f" and {len(changed) - _TOLD} more" if len(changed) > _TOLD else ""
+            raise UserError(
+                f"holds {last['step']} steps of a training with other inputs: "
+                f"{', '.join(changed[:_TOLD])}{more}",
+                work,
+                "go back to those, or throw the steps away: RESUME=no",
+            )
+        if last:
+            warn(f"{work}: {last['step']} steps of an unfinished training are thrown away")
         shutil.rmtree(work, ignore_errors=True)
         (work / STATES).mkdir(parents=True)
         write_json(work / _INPUTS, inputs)
@@ -42,13 +60,25 @@ def _recorded(work: Path) -> Any:
         return None
 
 
+def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Name each value of nested objects that differs: `config.seed was 1, is 2`."""
+    if name in ("base", "records"):
+        if before != now:
+            yield f"another {name} file"
+    elif isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _changes(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif before != now:
+        yield f"{name} was {str(before)[:40]}, is {str(now)[:40]}"
+
+
 def identity(path: Path) -> Dict[str, int]:
     """Give bytes and time of a file: enough to know it again; a hash of 16 GB takes a minute."""
     found = path.stat()
     return {"bytes": found.st_size, "modified_ns": found.st_mtime_ns}
 
 
-def newest_state(work: Path, warn: Any) -> Start:
+def newest_state(work: Path, warn: Warn) -> Start:
     """Give the newest state that can be read whole.
 
     One that cannot is named to `warn`, a function of a text, and the one before it is tried.

@@ -17,6 +17,7 @@ from tools.files.atomic import write_json
 from tools.files.errors import CheckFailed, UserError
 from tools.files.processes import killed_with
 from tools.files.progress import Bar, progress
+from tools.llama.precision import set_matmul_precision
 
 ROOT = Path(__file__).resolve().parents[2]
 LOSSES = "loss.csv"
@@ -68,11 +69,14 @@ class Hosts(NamedTuple):
 ALONE = Hosts()
 
 
-def run_workers(job: Dict[str, Any], work: Path, workers: int, hosts: Hosts, steps: int) -> float:
+def run_workers(
+    job: Dict[str, Any], work: Path, workers: int, hosts: Hosts, steps: int, precision: str
+) -> float:
     """Run the workers of this host to their last step; give the seconds that it took.
 
-    job       what the workers are told (`launch` makes it); `local` and `running` are added
-    workers   of all hosts
+    job        what the workers are told (`launch` makes it); `local` and `running` are added
+    workers    of all hosts
+    precision  of their matrix products, as `tools.llama.precision` names it
 
     Raises CheckFailed, naming the rank and the end of its log, where one fails; the others are
     ended first.
@@ -88,7 +92,7 @@ def run_workers(job: Dict[str, Any], work: Path, workers: int, hosts: Hosts, ste
         process = subprocess.Popen(
             _command(work, workers, hosts),
             cwd=work,
-            env=_environment(local),
+            env=_environment(local, precision),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -133,8 +137,9 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _environment(workers: int) -> Dict[str, str]:
+def _environment(workers: int, precision: str) -> Dict[str, str]:
     environment = dict(os.environ)
+    set_matmul_precision(environment, precision)
     # The workers run in their own folder, since MindSpore writes beside itself.
     # What the user put on it stays: the contest's MindFormers is a folder there.
     path = [str(ROOT), *filter(None, [environment.get("PYTHONPATH")])]
@@ -152,14 +157,12 @@ def _environment(workers: int) -> Dict[str, str]:
 
 
 def _watch(process: subprocess.Popen, work: Path, steps: int) -> Optional[int]:
-    """Show steps as they come; give the rank of a worker that is gone while msrun waits on.
-
-    The first step takes minutes, since the graph is compiled before it.
-    """
+    """Show steps as they come; give the rank of a worker that is gone while msrun waits on."""
     before = last_line(work / LOSSES)
     start = int(before["step"]) if before else 0
     missed: Dict[int, float] = {}
-    with progress("finetune: graph, then steps", steps, unit="steps", start=start) as bar:
+    # The first step of this process waits for the graph.
+    with progress("finetune: graph", steps, "steps", start=start, warm_up=1) as bar:
         while process.poll() is None:
             time.sleep(_POLL_SECONDS)
             _show(bar, last_line(work / LOSSES))

@@ -16,9 +16,13 @@ from tools.corpus.grammar import Problem
 
 # A power of 3 or more is worked out where its products have at most so many cells of four digits:
 # its solution then stays under 250 tokens of one digit each.
-_MOST_CELLS = 48
+_MOST_CELLS = 45
 # Quotients of divisors up to this one need no columns: each digit is looked up, D being below 100.
 _SHORT_DIVISOR = 10
+
+# Operands of sums have so many digits at least: of the contest's, the zeros in front of one then
+# hardly ever depend on the other.
+_LEAST_WIDTH = 6
 
 Joined = Callable[[str], str]
 
@@ -36,13 +40,13 @@ def column_lines(problem: Problem, places: int, separator: str = "") -> List[str
 def _sum(numbers: Tuple, negate_second: bool, apart: Joined) -> List[str]:
     first, second = _whole_numbers(*numbers)
     signs = "-" if first < 0 else "+", "-+"[(second < 0) == negate_second]
-    width = max(len(str(abs(first))), len(str(abs(second))))
+    width = max(_LEAST_WIDTH, len(str(abs(first))), len(str(abs(second))))
     upper, lower = f"{abs(first):0{width}}", f"{abs(second):0{width}}"
     relation = "<" if upper < lower else ">" if upper > lower else "="
-    lines = [f"{signs[0]}{signs[1]}{apart(upper)},{apart(lower)}{relation}"]
+    sign, carry = "+" if signs[0] == signs[1] else "-", 0
+    lines = [f"{signs[0]}{apart(upper)}{signs[1]}{apart(lower)}{relation}{sign}"]
     if relation == "<":
         upper, lower = lower, upper
-    sign, carry = "+" if signs[0] == signs[1] else "-", 0
     for x, y in zip(map(int, upper[::-1]), map(int, lower[::-1])):
         total = x + y + carry if sign == "+" else x - y - carry
         shown = total if sign == "+" else total % 10
@@ -130,12 +134,11 @@ def _power(numbers: Tuple, places: int, apart: Joined) -> List[str]:
     size = abs(int(base.scaleb(_places(base))))
     results = [size**step for step in range(1, exponent)]
     cells = sum(len(str(result)) * len(str(size)) for result in results)
-    if not size or exponent < 2 or (exponent > 2 and cells > _MOST_CELLS):
+    if not size or not 2 <= exponent <= 5 or (exponent > 2 and cells > _MOST_CELLS):
         return []
     lines = []
-    for result in results:
-        is_last = result == results[-1]
-        sign = "-" if is_last and base < 0 and exponent % 2 else ""
+    for step, result in enumerate(results, 2):
+        sign = "-" if step == exponent and base < 0 and exponent % 2 else ""
         lines += _product(result, size, apart, sign)
     return lines
 
@@ -169,9 +172,9 @@ def _root(numbers: Tuple, places: int, apart: Joined) -> List[str]:
 
 def _mean(numbers: Tuple, places: int, apart: Joined) -> List[str]:
     total, text = numbers[0], f"{numbers[0]}"
-    for number in numbers[1:]:
+    for place, number in enumerate(numbers[1:]):
         total += number
-        text += f"{number:+d}={total}" if text.isdigit() else f",{number:+d}={total}"
+        text += f"{',' if place else ''}{number:+d}={total}"
     return [
         *([text] if len(numbers) > 1 else []),
         *_fraction_of(total, len(numbers), places, apart),

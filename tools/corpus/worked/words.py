@@ -51,9 +51,7 @@ def product(label: str, a: int, b: int) -> Worked:
 
 def discount(price: int, reduced: int, places: int) -> Worked:
     """Work out the reduction in percent: the difference, times 100, over the price."""
-    difference = signed_sum(
-        f"{price} - {reduced}", Decimal(price), "-", Decimal(reduced)
-    )
+    difference = signed_sum(f"{price} - {reduced}", Decimal(price), "-", Decimal(reduced))
     less = int(difference.value)
     value = Fraction(less * 100, price)
     text = f"{less * 100} / {price}"

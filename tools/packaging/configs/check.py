@@ -150,19 +150,23 @@ def _node_faults(tree: Optional[yaml.Node]) -> Iterator[Found]:
 
 
 def _model_faults(path: Path, document: Document) -> Iterator[Fault]:
+    from tools.corpus.recipe import recipe_faults
     from tools.settings import artifacts, contest, profile
 
     try:
         if path.name == "profile.yaml":
-            profile.read_profile(path)
+            settings, configs = profile.read_profile(path), path.parent.parent
+            for name, budget in settings.budgets.items():
+                if not profile.recipe_path(budget.recipe, configs).is_file():
+                    line = document.line("budgets", name, "recipe")
+                    yield path, line, f"budget {name} names {budget.recipe!r}, which is no recipe"
         elif path.name == "artifacts.yaml":
             artifacts.read_artifacts(path)
         elif path.name == "contest.yaml":
             contest.read_contest(path)
         elif path.parent.name == "recipes":
             recipe = profile.read_recipe(path.stem, path.parent.parent)
-            for line, what in _recipe_faults(recipe, document):
-                yield path, line, what
+            yield from map(_as_fault, recipe_faults(recipe, path))
     except UserError as error:
         yield _as_fault(error)
 
@@ -173,19 +177,3 @@ def _as_fault(error: UserError) -> Fault:
     if line.isdigit():
         return Path(file), int(line), error.what
     return Path(str(error.where)), None, error.what
-
-
-def _recipe_faults(recipe: Any, document: Document) -> Iterator[Found]:
-    """Kinds and styles that the corpus does not know: settings alone cannot tell."""
-    from tools.corpus.kinds import check_counts
-    from tools.corpus.worked.styles import read_styles
-
-    for section, entries, check in (
-        ("counts", recipe.counts or {}, check_counts),
-        ("styles", recipe.model_dump()["styles"], read_styles),
-    ):
-        for kind, entry in entries.items():
-            try:
-                check({kind: entry}, None)
-            except UserError as error:
-                yield document.line(section, kind), error.what

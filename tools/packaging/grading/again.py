@@ -15,6 +15,7 @@ from tools.files.errors import UserError
 from tools.files.processes import run_command
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.names import lora_part
+from tools.llama.precision import FLOAT32
 from tools.packaging import layout
 from tools.packaging.contents import Contents
 from tools.packaging.grading.recipe import Plan, differences, plan_of, take_over
@@ -122,11 +123,14 @@ def _training_rows(package: Package, run: Path) -> Iterator[Row]:
     pairs = list(zip(claim, ours))
     said, got = max(pairs, key=lambda pair: abs(pair[0].loss - pair[1].loss))
     what = f"loss of step {said.step}, which differs most"
-    yield compare(layout.LOSSES, what, said.loss, got.loss, "retrained loss")
+    runs = (package.folder / "training/run.json", run / "finetune" / "run.json")
+    told = {read_resolved(path, []).get("matmul_precision", FLOAT32) for path in runs}
+    other = ", other precision" if len(told) > 1 else ""
+    yield compare(layout.LOSSES, what, said.loss, got.loss, f"retrained loss{other}")
     again = run / "finetune" / "adapters" / f"{package.best}.ckpt"
     distance = _distance(Checkpoint(package.folder / layout.ADAPTER), Checkpoint(again))
     what = "distance from the adapter that was trained again"
-    yield compare(layout.ADAPTER, what, 0.0, distance, "retrained adapter")
+    yield compare(layout.ADAPTER, what, 0.0, distance, f"retrained adapter{other}")
 
 
 def _distance(ours: Checkpoint, theirs: Checkpoint) -> float:

@@ -30,6 +30,12 @@ ALLOWED: Dict[str, Allowed] = {
     # Two trainings of the same data in the same order; the same machine gives the same numbers.
     "retrained loss": Allowed(0.02, "float32 sums in another order on another device"),
     "retrained adapter": Allowed(0.1, "of its norm: rounding is amplified step by step"),
+    # Rounding the operands of every LoRA layer to bfloat16 moved single losses of 80 steps by up to
+    # 0.083, and the adapter by 0.11 of its norm; a longer training has longer to drift.
+    "retrained loss, other precision": Allowed(0.3, "one of the two multiplied in bfloat16"),
+    "retrained adapter, other precision": Allowed(
+        0.5, "of its norm: one of the two multiplied in bfloat16"
+    ),
 }
 
 # Of many faults of one kind so many are told.

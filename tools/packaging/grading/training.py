@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 from tools.files.errors import UserError
+from tools.llama.precision import BFLOAT16, FLOAT32
 from tools.packaging import layout
 from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, failed
 from tools.packaging.grading.unpack import Package
@@ -63,6 +64,12 @@ def step_rows(package: Package, rules: Contest) -> Iterator[Row]:
     workers = native["parallel_config"]["data_parallel"]
     yield compare("training/run.json", "workers", told["workers"], workers)
     yield compare(layout.PROFILE, "cards", profile["cards"], workers)
+    precision = told.get("matmul_precision", FLOAT32)
+    if precision != FLOAT32:
+        resolved = folder / layout.TRAINING
+        wanted = resolved.is_file() and read_resolved(resolved, []).get("bfloat16_matmul")
+        may_be = BFLOAT16 if wanted is True else FLOAT32
+        yield compare("training/run.json", "matmul_precision", precision, may_be)
     saved = read_resolved(folder / layout.STEPS, ["steps"])["steps"]
     even = even_steps(steps, rules.checkpoints)
     yield compare(layout.STEPS, "checkpoints, at even intervals", saved, even)
