@@ -43,7 +43,8 @@ def has_four_options(question: Question) -> bool:
 
 
 def names_no_letters(question: Question) -> bool:
-    return not any(re.search("[A-D] *[A-D]", option) for option in question.options)
+    texts = (question.question, *question.options)
+    return not any(re.search("[A-D] *[A-D]|(?i:option)", text) for text in texts)
 
 
 def row(question: Question = FACTS, answer: str = "B", kind: str = "mmlu.high_school_physics"):

@@ -15,8 +15,8 @@ from tools.training.inputs import count_steps
 Fault = Tuple[Path, int, str]
 PlanRule = Callable[[Plan], Iterator[Fault]]
 
-# Styles whose steps are written out; the others give the answer in a line or two.
-_WORKED = ("schoolbook", "columns")
+# The style whose solutions take hundreds of tokens; of others the records tell the longest.
+_WORKED = "schoolbook"
 # What an entry of the contest left standing, and by which its solutions were cut.
 _SHORT = 128
 # Of the examples, above which a length was chosen that does not fit the data.
@@ -91,7 +91,7 @@ def packing(plan: Plan) -> Iterator[Fault]:
 def worked(plan: Plan) -> Iterator[Fault]:
     """Worked solutions take hundreds of tokens; cut off, they have no answer."""
     styles, most = plan.value("styles", {}), plan.get("math_tokens")
-    kinds = [kind for name in _WORKED for kind in styles.get(name, [])]
+    kinds = styles.get(_WORKED, [])
     if not kinds or most is None or not is_count(most.value):
         return
     if most.value <= _SHORT:
