@@ -15,12 +15,13 @@ def test_the_verdict_is_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     from tools.packaging import sentences
 
     monkeypatch.setattr(writing, "write_report", lambda run, output: (run, output))
+    monkeypatch.setattr(sentences, "opening", lambda facts: f"opening of {facts[0].name}")
     monkeypatch.setattr(sentences, "verdict", lambda facts: [f"verdict of {facts[0].name}"])
     result = CliRunner().invoke(
         report.main, ["--run", str(tmp_path / "r"), "--output", str(tmp_path)]
     )
     assert result.exit_code == 0
-    assert result.output.splitlines()[0] == "verdict of r"
+    assert result.output.splitlines()[:2] == ["opening of r", "verdict of r"]
 
 
 def test_no_run_is_one_line(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ def main(run: Path, output: Path) -> None:
     from tools.packaging import sentences
     from tools.packaging.report import write_report
 
-    for line in sentences.verdict(write_report(run, output)):
+    facts = write_report(run, output)
+    for line in (sentences.opening(facts), *sentences.verdict(facts)):
         click.echo(line)
     click.echo(f"{output}: report.md, report.html, hashes.json, 3 figures")
 

@@ -231,8 +231,8 @@ def test_everything_has_a_name_in_its_language(
     assert count["table"] == 12
     pictures = [node["name"] for node in found if node["role"] == "image"]
     words = {
-        "en": ("16.67", "step", "Learning rate", "chosen"),
-        "zh-Hans": ("16.67", "步", "学习率", "选中"),
+        "en": ("8.33", "step", "Learning rate", "chosen"),
+        "zh-Hans": ("8.33", "步", "学习率", "选中"),
     }
     for name, word in zip(pictures, words[language]):
         assert word in name

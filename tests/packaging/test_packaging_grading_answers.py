@@ -262,8 +262,10 @@ def test_a_test_set_of_the_graders_own(
     ],
 )
 def test_lengths_that_are_none(opened: Package, values: Dict[str, Any]) -> None:
-    assert answers._settings(opened) == {"squad": 8, "valid": 56, "test": 56, "least": 1}
-    edit(opened.folder / "configs/evaluation.json", **values)
+    path = opened.folder / "configs/evaluation.json"
+    edit(path, max_new_tokens=["squad=8", "valid=16", "test=24"])
+    assert answers._settings(opened) == {"squad": 8, "valid": 16, "test": 24, "least": 1}
+    edit(path, **values)
     with pytest.raises(UserError, match="are no lengths up to 4096"):
         answers._settings(opened)
 

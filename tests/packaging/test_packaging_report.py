@@ -44,7 +44,6 @@ def test_the_files(run: Path, tmp_path: Path) -> None:
         "before 1.",
         "| all kinds | 8.33 | 1.49 to 35.39 | 1 of 12 | 4.35 | 66.67 | 39.06 to 86.19 | 8 of 12 | "
         "50.00 |",
-        "| right lines, % | 4.35 | 50.00 | – |",
         "| to be kept (90 % of the base model) | 45.0000 | 45.0000 | – | – | – |",
         "| 3 (best) | 6 | 75.00 | 75.00 | 58.33 | 31.95 to 80.67 | 41.18 | yes | 0.701507 |",
         "| trained parameters | 4,096 |",

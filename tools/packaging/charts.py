@@ -56,9 +56,10 @@ class Bar(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Pairs of bars from 0 to 100 %."""
+    """Pairs of bars from 0 to 100 %; `keys` as a Chart's."""
 
     bars: List[Bar]
+    keys: Dict[str, Text]
     sources: Tuple[str, ...]
 
 
@@ -74,15 +75,18 @@ def charts(facts: Facts) -> Dict[str, Any]:
 
 def _kinds(facts: Facts) -> Bars:
     sides = {"before": facts.before["math"], "after": facts.after["math"]}
-    shares = [(side, _span(math), _lines(math)) for side, math in sides.items()]
+    shares = [(side, _span(math), right_lines(math)) for side, math in sides.items()]
     bars = [Bar(say("cells.all_kinds"), shares)]
     for kind in facts.kinds:
         shares = [
-            (side, _span(math["by_kind"].get(kind)), _lines(math, kind))
+            (side, _span(math["by_kind"].get(kind)), right_lines(math, kind))
             for side, math in sides.items()
         ]
         bars.append(Bar(label("kinds", kind), shares))
-    return Bars(bars, sources_of_scores(facts))
+    keys = {side: say(f"cards.{side}") for side in sides}
+    if "lines" in facts.after["math"]:
+        keys["marker"] = say("figures.lines")
+    return Bars(bars, keys, sources_of_scores(facts))
 
 
 def _span(share: Optional[Dict[str, Any]]) -> Optional[Tuple[float, float, float]]:
@@ -90,11 +94,6 @@ def _span(share: Optional[Dict[str, Any]]) -> Optional[Tuple[float, float, float
         return None
     low, high = share["interval"]
     return 100 * share["accuracy"], 100 * low, 100 * high
-
-
-def _lines(math: Dict[str, Any], kind: Optional[str] = None) -> Optional[float]:
-    share = right_lines(math, kind)
-    return None if share is None else 100 * share
 
 
 def _loss(facts: Facts) -> Chart:

@@ -44,25 +44,18 @@ def _accuracy(facts: Facts, path: Path) -> None:
             xerr=_whiskers(chosen, values),
             error_kw={"ecolor": "#333333", "elinewidth": 0.8, "capsize": 2},
         )
-        lines = [right_lines(math, kind) for kind in [None, *facts.kinds]]
-        marked = [
-            (100 * share, index + shift) for index, share in enumerate(lines) if share is not None
-        ]
+        lines = [right_lines(math, kind) for kind in (None, *facts.kinds)]
+        marked = [(x, index + shift) for index, x in enumerate(lines) if x is not None]
         if marked:
-            style = {
-                "s": 14,
-                "color": color,
-                "edgecolors": "#333333",
-                "linewidths": 0.6,
-                "zorder": 3,
-            }
-            axes.scatter(*zip(*marked), marker="D", label=f"right lines {label}", **style)
+            label = "right lines" if scores is facts.after else None
+            style = {"marker": "D", "s": 16, "color": "white", "edgecolors": "#333333"}
+            axes.scatter(*zip(*marked), label=label, clip_on=False, zorder=3, **style)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="accuracy in %, with 95 % intervals")
     axes.set_title(f"{accuracy(facts)} by kind of problem")
     axes.grid(axis="x", alpha=0.25)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     save_figure(figure, path)
 
 

@@ -27,7 +27,7 @@ class Table(NamedTuple):
 
 def score_tables(facts: Facts) -> Dict[str, Table]:
     """Name -> table of what was measured of the model."""
-    tables = (overview, reading, kinds, judges, checkpoints, parameters)
+    tables = (reading, kinds, judges, checkpoints, parameters)
     return {table.__name__: table(facts) for table in tables}
 
 
@@ -51,26 +51,6 @@ def interval(share: Dict[str, Any]) -> Text:
     """The 95 % interval of an accuracy, in percent."""
     low, high = share["interval"]
     return say("cells.interval", low=100 * low, high=100 * high)
-
-
-def overview(facts: Facts) -> Table:
-    """F1, EM and accuracy before and after, beside what must be kept."""
-    before, after = facts.before, facts.after
-    rows: List[List[Any]] = [
-        [
-            say(f"cells.{key}"),
-            f"{before['squad'][key]:.2f}",
-            f"{after['squad'][key]:.2f}",
-            f"{getattr(facts.minimum, key):.2f}",
-        ]
-        for key in ("f1", "em")
-    ]
-    shares = [percent(scores["math"]["accuracy"]) for scores in (before, after)]
-    rows.append([say("cells.accuracy", what=accuracy(facts)), *shares, None])
-    lines = [_lines(scores["math"]) for scores in (before, after)]
-    rows.append([say("cells.lines"), *lines, None])
-    head = columns("measure", "before", "after", "keep")
-    return Table(say("captions.overview"), head, rows, sources_of_scores(facts))
 
 
 def reading(facts: Facts) -> Table:
@@ -166,15 +146,15 @@ def _share(share: Optional[Dict[str, Any]]) -> List[Any]:
 
 
 def right_lines(math: Dict[str, Any], kind: Optional[str] = None) -> Optional[float]:
-    """The share of right lines from 0 to 1, of all kinds or of one; None where it is not known."""
-    lines = math.get("lines") or {}
-    found = lines if kind is None else lines.get("by_kind", {}).get(kind)
-    return found["share"] if found else None
+    """The share of right lines in percent, of all kinds or of one; None where it is not known."""
+    lines = math.get("lines")
+    found = lines if kind is None or lines is None else lines["by_kind"].get(kind)
+    return 100 * found["share"] if found else None
 
 
 def _lines(math: Dict[str, Any], kind: Optional[str] = None) -> Optional[str]:
     share = right_lines(math, kind)
-    return None if share is None else percent(share)
+    return None if share is None else f"{share:.2f}"
 
 
 def _decimals(value: Optional[float]) -> Optional[str]:
