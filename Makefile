@@ -220,7 +220,7 @@ ifneq ($(RECORDS),)
 $(R)/records/train.mindrecord: $(C)/records.json $(RECORDS)
 	$(STAGE) convert-records -- $(PYTHON) -m tools.convert given-records --config $< --input '$(RECORDS)' --output $@
 else
-$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json | $(R)/base/model.ckpt $(C)/evaluation.json
+$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json material/embedded/reading-train.json | $(R)/base/model.ckpt $(C)/evaluation.json
 	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --evaluation $(C)/evaluation.json --output $@
 endif
 

@@ -224,6 +224,9 @@ def generate_corpus(output: Path, rows: Optional[int], seed: int) -> None:
 @click.option("--pad-id", type=click.IntRange(0), help="Padding id.")
 @click.option("--strict", is_flag=True, help="An over-long row is an error, not left out.")
 @click.option("--pack/--no-pack", default=False, help="Several whole examples a row.")
+@click.option(
+    "--reading", type=click.IntRange(0), default=0, help="Copies of the embedded reading rows."
+)
 @click.option("--recipe", help="Recipe whose solutions must all fit.")
 @click.option("--evaluation", type=_IN, help="evaluation.json, whose max_new_tokens they must fit.")
 def records(
@@ -238,6 +241,7 @@ def records(
     pad_id: Optional[int],
     strict: bool,
     pack: bool,
+    reading: int,
     recipe: Optional[str],
     evaluation: Optional[Path],
 ) -> None:
@@ -255,7 +259,9 @@ def records(
     ids = SpecialIds(bos_id, eos_id, pad_id)
     taught = None if recipe is None else recipe_path(recipe)
     most_new = None if evaluation is None else most_new_tokens(evaluation)
-    settings = RecordSettings(seq_length, prompt, ids, model, strict, pack, taught, most_new)
+    settings = RecordSettings(
+        seq_length, prompt, ids, model, strict, pack, taught, most_new, reading
+    )
     summary = write_records(rows, tokenizer, output, settings)
     click.echo(
         f"{output}: {summary['examples']} examples in {summary['rows']} rows, "

@@ -14,8 +14,9 @@ from tools.corpus.rows import write_rows
 from tools.files.errors import UserError
 from tools.records import encoding
 from tools.records.examples import IGNORED, encode_examples, layout
-from tools.records.mindrecord import RecordSettings, write_records
+from tools.records.mindrecord import READING, RecordSettings, write_records
 from tools.records.prompts import render_answer, render_prompt
+from tools.records.reading import read_questions
 from tools.records.tokenizers import SpecialIds, open_tokenizer
 
 
@@ -70,6 +71,24 @@ def test_round_trip_in_order_over_several_batches(
 
     dataset = MindDataset(str(output), columns_list=["input_ids", "labels"], shuffle=False)
     assert dataset.get_dataset_size() == count
+
+
+def test_reading_questions_stand_behind_the_rows(rows, rows_file, sentencepiece_file, tmp_path):
+    """Each copy has every question of the four titles that are for training, and none asked."""
+    output = tmp_path / "x.mindrecord"
+    summary = write_records(rows_file, sentencepiece_file, output, RecordSettings(700, reading=2))
+    asked = {item.id for item in read_questions(READING.with_name("reading.json"))}
+    questions = list(read_questions(READING, every=True))
+    assert len(questions) == 48 and not asked & {item.id for item in questions}
+    assert summary["examples"] == len(rows) + 2 * 48
+    assert summary["lengths"]["reading"]["count"] == 2 * 48
+    tokenizer = open_tokenizer(sentencepiece_file)
+    prompts = [render_prompt("squad", item.passage, item.question) for item in questions]
+    answers = [render_answer("squad", item.answers[0]) for item in questions]
+    expected = layout(encode_examples(prompts, answers, tokenizer), 700, tokenizer.pad_id)
+    for found, wanted in zip(read(output), expected):
+        for copy in (found[len(rows) : -48], found[-48:]):
+            assert np.array_equal(copy, wanted)
 
 
 @pytest.fixture

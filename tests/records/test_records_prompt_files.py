@@ -30,7 +30,7 @@ def test_math_prompts(rows, rows_file, tmp_path):
 def test_squad_prompts(request, tmp_path):
     source = request.config.rootpath / "material" / "embedded" / "reading.json"
     output = tmp_path / "squad.jsonl"
-    assert write_squad_prompts(source, output) == 64
+    assert write_squad_prompts(source, output) == 48
     first, question = lines(output)[0], next(read_questions(source))
     assert first == {
         "id": "oceans-01-1",

@@ -27,8 +27,11 @@ def test_the_first_54_labels_of_the_organisers_log(shared):
 def test_the_embedded_set(request):
     path = request.config.rootpath / "material" / "embedded" / "reading.json"
     questions = list(read_questions(path))
-    assert len(questions) == 64
+    assert len(questions) == 48
     assert all(question.id.endswith("-1") for question in questions)
+    every = list(read_questions(path, every=True))
+    assert len(every) == 144 and every[::3] == questions
+    assert [question.id[-2:] for question in every[:3]] == ["-1", "-2", "-3"]
     assert list(read_questions(path, limit=5)) == questions[:5]
     assert questions[0].answers == ("Ferdinand Magellan",)
 

@@ -180,6 +180,7 @@ def test_given_records_are_not_packed_and_told_by_their_name(run, tmp_path):
         "seq_length": 192,
         "prompt": "alpaca",
         "recipe": "plain",
+        "reading": 0,
         "pack": False,
         "given": "train-fastchat256.mindrecord",
         "vocab_size": 640,

@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Callable, Iterator, List, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from tools.files.errors import UserError
 from tools.files.parallel import cores, ordered_map
 from tools.records.examples import Examples, encode_examples
 from tools.records.prompts import render_answer, render_prompt
+from tools.records.reading import read_questions
 from tools.records.tokenizers import PathLike, SpecialIds, Tokenizer, open_tokenizer
 
 Result = TypeVar("Result")
@@ -94,6 +96,17 @@ def spread(
     found = ordered_map(function, blocks, prepare, (job,), workers, _AHEAD, meanwhile)
     with closing(found):
         yield from found
+
+
+def encode_reading(job: Job, path: Path) -> Encoded:
+    """Return the questions of a SQuAD file with their first answers, over-long ones left out."""
+    questions = list(read_questions(path, every=True))
+    prompts = [render_prompt("squad", item.passage, item.question) for item in questions]
+    answers = [render_answer("squad", item.answers[0]) for item in questions]
+    examples = encode_examples(prompts, answers, open_tokenizer(job.tokenizer, *job.ids))
+    fit = np.flatnonzero(examples.sizes <= job.seq_length + 1)
+    kinds = np.zeros(len(questions), np.int32)
+    return Encoded(["reading"], kinds, examples.sizes, examples.take(fit))
 
 
 # What `prepare` leaves in a process for `encode_block`.

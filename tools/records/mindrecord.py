@@ -15,7 +15,7 @@ from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.hashing import read_chunks
 from tools.files.progress import Bar, progress
-from tools.records.encoding import Encoded, Job, encode_rows
+from tools.records.encoding import Encoded, Job, encode_reading, encode_rows
 from tools.records.examples import Examples
 from tools.records.lengths import Lengths
 from tools.records.packing import pack
@@ -25,6 +25,8 @@ from tools.records.writer import RecordWriter, import_mindspore, record_files
 from tools.settings.lines import line_at
 
 PathLike = Union[str, Path]
+# Four of the embedded set's titles, which are never asked.
+READING = Path(__file__).resolve().parents[2] / "material" / "embedded" / "reading-train.json"
 
 
 class RecordSettings(NamedTuple):
@@ -38,6 +40,7 @@ class RecordSettings(NamedTuple):
     pack         several whole examples a row; for training that tells them apart by their EOS.
     recipe       the recipe's file: what our writer worked out must fit, or it is at fault.
     most_new     tokens that inference writes at most; such an answer must fit them as well.
+    reading      so many copies of the embedded questions that are for training go in as well.
     """
 
     seq_length: int
@@ -48,6 +51,7 @@ class RecordSettings(NamedTuple):
     pack: bool = False
     recipe: Optional[Path] = None
     most_new: Optional[int] = None
+    reading: int = 0
 
 
 class _Tally:
@@ -102,6 +106,9 @@ def write_records(
     the share of positions that hold a token, `most_labels` the labels of the row that has most of
     them; `lengths` and `over` are those of `lengths.Lengths`.
 
+    With `reading`, questions on passages, in the frame `squad`, stand behind the corpus' rows;
+    training shuffles them.
+
     Raises UserError for bad rows, a tokenizer of another kind or without EOS and pad ids, where no
     row fits, and with a recipe where the longest solution of a kind does not. A script that calls
     this needs `if __name__ == "__main__"`, since a long file is encoded in several processes.
@@ -121,7 +128,8 @@ def write_records(
     ):
         # Before the import of MindSpore, which takes longer than finding a fault here.
         head = list(itertools.islice(encoded, 1))
-        examples = _tallied(itertools.chain(head, encoded), tally, bar)
+        more = [encode_reading(job, READING)] * settings.reading
+        examples = _tallied(itertools.chain(head, encoded, more), tally, bar)
         with RecordWriter(record, output, settings.seq_length, ids.pad) as writer:
             for part, places in _placed(examples, settings):
                 writer.write(part, places)

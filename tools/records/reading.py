@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Optional, Tuple, Union
@@ -22,10 +23,13 @@ class Question(NamedTuple):
     answers: Tuple[str, ...]
 
 
-def read_questions(path: Union[str, Path], limit: Optional[int] = None) -> Iterator[Question]:
+def read_questions(
+    path: Union[str, Path], limit: Optional[int] = None, every: bool = False
+) -> Iterator[Question]:
     """Yield the first question of each paragraph with all its answers, in the file's order.
 
-    limit   stop after so many.
+    limit   stop after so many paragraphs.
+    every   all questions of each paragraph.
 
     Raises UserError with `file: data[0].paragraphs[3]…` where something is missing or not of
     its type, and where the file has no paragraph.
@@ -38,18 +42,15 @@ def read_questions(path: Union[str, Path], limit: Optional[int] = None) -> Itera
                 return
             count += 1
             questions = paragraph["qas"].items()
-            first = next(questions, None)
-            if first is None:
+            asked = list(questions if every else itertools.islice(questions, 1))
+            if not asked:
                 raise paragraph["qas"].fault("holds no question")
-            answers = tuple(answer["text"].text() for answer in first["answers"].items())
-            if not answers:
-                raise first["answers"].fault("holds no answer")
-            yield Question(
-                first["id"].text(),
-                paragraph["context"].text(),
-                first["question"].text(),
-                answers,
-            )
+            for node in asked:
+                answers = tuple(answer["text"].text() for answer in node["answers"].items())
+                if not answers:
+                    raise node["answers"].fault("holds no answer")
+                context = paragraph["context"].text()
+                yield Question(node["id"].text(), context, node["question"].text(), answers)
     if not count:
         raise UserError("holds no paragraph", path, _REMEDY)
 

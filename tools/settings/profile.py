@@ -181,6 +181,7 @@ class Recipe(Settings):
                They are proportions where a budget states how many rows there are in all.
     repeat     how many times a problem may be repeated where its kind has fewer than that.
     exponents  powers that are trained; null: all. What is asked is not narrowed.
+    reading    copies of the embedded reading questions that are for training.
     styles     by kind; without one, the source's own solution.
     separator  between digits of different columns in solutions of the style `columns`: a space
                for vocabularies that join digits into one token.
@@ -191,6 +192,7 @@ class Recipe(Settings):
     counts: Optional[Dict[str, PositiveInt]] = None
     repeat: PositiveInt = 1
     exponents: Optional[List[Exponent]] = Field(default=None, min_length=1)
+    reading: int = Field(default=0, ge=0)
     styles: Dict[str, StyleChoice] = Field(default_factory=dict)
     separator: Literal["", " "] = ""
     prompt: Optional[Frame] = None

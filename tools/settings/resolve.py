@@ -114,6 +114,7 @@ def resolve(
             "seq_length": model_config["seq_length"],
             "prompt": prompt,
             "recipe": recipe,
+            "reading": mix.reading,
             "pack": pack,
             **_given(given, model_config["vocab_size"]),
         },
