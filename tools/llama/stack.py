@@ -27,8 +27,6 @@ from mindformers.core.lr import LearningRateWiseLayer, build_lr  # noqa: E402
 from mindformers.core.optim import build_optim  # noqa: E402
 from mindformers.models.build_model import build_network  # noqa: E402
 from mindformers.models.llama import LlamaConfig, LlamaForCausalLM  # noqa: E402
-from mindformers.models.llama.llama_layer import LlamaFeedForward  # noqa: E402
-from mindformers.models.llama.llama_transformer import LLamaAttention  # noqa: E402
 from mindformers.tools.register import MindFormerModuleType, MindFormerRegister  # noqa: E402
 from mindformers.trainer import utils as trainer_utils  # noqa: E402
 from mindformers.wrapper import build_wrapper  # noqa: E402
@@ -36,10 +34,8 @@ from mindformers.wrapper.wrapper import MFTrainOneStepCell  # noqa: E402
 
 __all__ = [
     "RELEASE",
-    "LLamaAttention",
     "LearningRateWiseLayer",
     "LlamaConfig",
-    "LlamaFeedForward",
     "LlamaForCausalLM",
     "MFTrainOneStepCell",
     "MindFormerConfig",

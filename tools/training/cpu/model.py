@@ -7,7 +7,6 @@ from mindspore import nn, ops
 
 from tools.llama.stack import LlamaForCausalLM
 from tools.training.cpu.cells import fit
-from tools.training.cpu.lora import join
 from tools.training.cpu.step import CpuTrainOneStepCell
 from tools.training.packing import PackedLlamaForCausalLM
 
@@ -69,11 +68,10 @@ class CpuPackedLlamaForCausalLM(OutputWhereLabelled, PackedLlamaForCausalLM):
 
 
 class SharedLayersTrainOneStepCell(CpuTrainOneStepCell):
-    """The training step of these models, whose layers join thin products and are compiled once."""
+    """The training step of these models, whose layers are compiled once."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        join(self.network)
         compile_layers_once(self.network)
 
 
