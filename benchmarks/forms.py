@@ -65,8 +65,17 @@ def _roles(a: int, b: int, first: str, second: str) -> List[str]:
     return [f"{first}{upper}{second}{lower}{relation}", *column]
 
 
+def _signs_first(a: int, b: int, first: str, second: str) -> List[str]:
+    """Both signs before both operands, and no word of the operation; else as `columns`."""
+    upper, lower = _padded(a, b)
+    relation = "<" if a < b else ">" if a > b else "="
+    large, small = (upper, lower) if a >= b else (lower, upper)
+    column = _columns(large, small, "+" if first == second else "-", "{x}{s}{y}{s}{c}={t}")
+    return [f"{first}{second}{upper},{lower}{relation}", *column]
+
+
 def _relation_first(a: int, b: int, first: str, second: str) -> List[str]:
-    """The relation before the second of the digits that it compares; else as `columns`."""
+    """The digits compared with the relation between them; then both operands, larger first."""
     upper, lower = _padded(a, b)
     at = next((i for i in range(len(upper)) if upper[i] != lower[i]), len(upper) - 1)
     relation = "<" if a < b else ">" if a > b else "="
@@ -82,6 +91,7 @@ def form_of(name: str, decimals: int) -> Callable[[Problem], str]:
     sums: Dict[str, Callable[..., List[str]]] = {
         "trial": _trial,
         "roles": _roles,
+        "signs-first": _signs_first,
         "relation-first": _relation_first,
     }
     return _sum_in(sums[name]) if name in sums else _styled(Style(name, Rounding(decimals)))

@@ -62,6 +62,7 @@ class Arm(NamedTuple):
 ARMS = [
     Arm("form", "columns"),
     Arm("form", "relation-first", "relation-first"),
+    Arm("form", "signs-first", "signs-first"),
     Arm("form", "roles", "roles"),
     Arm("form", "trial", "trial"),
     # 1.0, 1.5 and 2.1 times the useful tokens a second: 8 minutes each.
