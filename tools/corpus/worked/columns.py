@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
 from tools.corpus.grammar import Problem
 
@@ -19,12 +19,11 @@ from tools.corpus.grammar import Problem
 _MOST_CELLS = 45
 # Quotients of divisors up to this one need no columns: each digit is looked up, D being below 100.
 _SHORT_DIVISOR = 10
-
 # Operands of sums have so many digits at least: of the contest's, the zeros in front of one then
 # hardly ever depend on the other.
 _LEAST_WIDTH = 6
 
-Joined = Callable[[str], str]
+Joined = Callable[[Iterable[str]], str]
 
 
 def column_lines(problem: Problem, places: int, separator: str = "") -> List[str]:
@@ -56,7 +55,7 @@ def _sum(numbers: Tuple, negate_second: bool, apart: Joined) -> List[str]:
 
 
 def _product(first: int, second: int, apart: Joined, sign: str = "") -> List[str]:
-    """Multiply row by row; a cell is digit, digit above, carry and new digit."""
+    """Return header and rows; a cell is digit, digit above, carry and new digit."""
     upper, lower = str(first), str(second)
     if len(upper) < len(lower):
         upper, lower = lower, upper
@@ -72,27 +71,21 @@ def _product(first: int, second: int, apart: Joined, sign: str = "") -> List[str
     return lines
 
 
-def _subtraction(factor: List[int], times: int, minuend: List[int]) -> Tuple[List[int], List[int]]:
-    """Subtract times * factor, digits from the last on; give the cells and the remainder.
+def _subtraction(factor: int, times: int, minuend: int, width: int) -> Iterator[str]:
+    """Yield the digits of the cells in which times * factor is taken from the minuend.
 
     A cell is digit of the factor, digit of the minuend, borrow (0 to 9) and digit that remains.
     """
-    cells, remainder, borrow = [], [], 0
-    for x, over in zip(factor, minuend):
-        less = x * times + borrow
-        digit = (over - less) % 10
-        borrow = (less + digit - over) // 10
-        cells += [x, over, borrow, digit]
-        remainder.append(digit)
-    return cells, remainder
-
-
-def _digits(number: int, count: int) -> List[int]:
-    return [int(figure) for figure in f"{number:0{count}}"[::-1]]
+    borrow = 0
+    for x, over in zip(f"{factor:0{width}}"[::-1], f"{minuend:0{width}}"[::-1]):
+        less = int(x) * times + borrow
+        digit = (int(over) - less) % 10
+        borrow = (less + digit - int(over)) // 10
+        yield from (x, over, str(borrow), str(digit))
 
 
 def _quotient(dividend: int, divisor: int, places: int, apart: Joined) -> List[str]:
-    """Divide digit by digit; `.` before a line begins the decimals."""
+    """Return a line for each digit of the quotient; `.` begins the decimals."""
     digits, width = str(dividend), len(str(divisor))
     whole = max(1, len(digits) - width + 1)
     used = len(digits) - whole + 1
@@ -108,14 +101,13 @@ def _quotient(dividend: int, divisor: int, places: int, apart: Joined) -> List[s
         if divisor <= _SHORT_DIVISOR:
             lines.append(f"{point}{current}:{q},{rest}")
         else:
-            cells, _ = _subtraction(_digits(divisor, width + 1), q, _digits(current, width + 1))
-            lines.append(f"{point}{q}:{apart(map(str, cells))}")
+            lines.append(f"{point}{q}:{apart(_subtraction(divisor, q, current, width + 1))}")
         current = rest
     return lines
 
 
 def _fraction_of(top: int, bottom: int, places: int, apart: Joined, label: str = "") -> List[str]:
-    """The header of a quotient and its lines; one of zero has none."""
+    """Return the header of a quotient and its lines; none where it is zero."""
     sign = "-" if (top < 0) != (bottom < 0) else ""
     top, bottom = abs(top), abs(bottom)
     header = f"{label}{sign}{apart(str(top))}/{apart(str(bottom))}"
@@ -148,15 +140,12 @@ def _root(numbers: Tuple, places: int, apart: Joined) -> List[str]:
     if not radicand:
         return []
     whole, _, part = f"{radicand:f}".partition(".")
-    whole, part = (
-        whole.rjust(len(whole) + len(whole) % 2, "0"),
-        part.ljust(len(part) + len(part) % 2, "0"),
-    )
+    whole = whole.rjust(len(whole) + len(whole) % 2, "0")
+    part = part.ljust(len(part) + len(part) % 2, "0")
     pairs = [(whole + part)[at : at + 2] for at in range(0, len(whole + part), 2)]
     before = len(whole) // 2
     shown = [apart(pair) for pair in pairs]
-    point = "." if part else ""
-    lines = [",".join(shown[:before]) + point + ",".join(shown[before:])]
+    lines = [",".join(shown[:before]) + ("." if part else "") + ",".join(shown[before:])]
     root = rest = 0
     for step in range(before + places + 1):
         if step >= max(before, len(pairs)) and not rest:
@@ -164,8 +153,8 @@ def _root(numbers: Tuple, places: int, apart: Joined) -> List[str]:
         current = rest * 100 + int(pairs[step] if step < len(pairs) else 0)
         q = next(q for q in range(9, -1, -1) if (20 * root + q) * q <= current)
         width = len(str(200 * root + 99))
-        cells, _ = _subtraction(_digits(20 * root + q, width), q, _digits(current, width))
-        lines.append(f"{'.' if step == before else ''}{q}:{apart(map(str, cells))}")
+        point = "." if step == before else ""
+        lines.append(f"{point}{q}:{apart(_subtraction(20 * root + q, q, current, width))}")
         root, rest = 10 * root + q, current - (20 * root + q) * q
     return lines
 
@@ -192,7 +181,7 @@ def _sales(numbers: Tuple, places: int, apart: Joined) -> List[str]:
 
 
 def _whole_numbers(*numbers: Decimal) -> List[int]:
-    """The numbers in units of the smallest decimal place that any of them has."""
+    """Return the numbers in units of the smallest decimal place that any of them has."""
     places = max(map(_places, numbers))
     return [int(number.scaleb(places)) for number in numbers]
 
