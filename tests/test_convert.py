@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tools.convert import main
-from tools.corpus import recipe
+from tools.corpus import recipe_faults
 from tools.files.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -220,7 +220,7 @@ def test_config_with_a_recipe_that_the_corpus_cannot_make(tmp_path, monkeypatch)
         assert mix.about and path.name == "plain.yaml"
         yield UserError("no style 'cubist' for add", f"{path}:4", "there are others")
 
-    monkeypatch.setattr(recipe, "recipe_faults", faults)
+    monkeypatch.setattr(recipe_faults, "recipe_faults", faults)
     done = run("config", "--profile", "tiny", "--output", tmp_path / "config", code=2)
     assert done.endswith("plain.yaml:4: no style 'cubist' for add; there are others\n")
     assert done.startswith("error: ") and list(tmp_path.iterdir()) == []

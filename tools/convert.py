@@ -248,8 +248,8 @@ def records(
     """Training examples as a MindRecord file: loss on the answer and EOS only.
 
     Rows keep their order; over-long ones are counted and left out, never cut; with a recipe only
-    English ones may be so long. Packed rows hold
-    several examples, each to its EOS, and need training that tells them apart.
+    English ones may be so long. Packed rows hold several examples, each to its EOS, and need
+    training that tells them apart.
     """
     from tools.records.mindrecord import RecordSettings, write_records
     from tools.records.tokenizers import SpecialIds
@@ -369,7 +369,7 @@ def config(
 
     Where OUTPUT/.. holds a training of another choice, nothing is written; exit code 2.
     """
-    from tools.corpus.recipe import recipe_faults
+    from tools.corpus.recipe_faults import recipe_faults
     from tools.settings.profile import choose, recipe_path
     from tools.settings.resolve import resolve
 

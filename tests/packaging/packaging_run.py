@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import yaml
 
@@ -102,13 +102,13 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
     write(run / "finetune/logs/scheduler.log", "")
     write(run / "baseline/squad.jsonl", squad_rows(right["squad_before"]))
     write(run / "baseline/test.jsonl", math_rows(right["math_before"]))
-    score_run(
-        run / "baseline/squad.jsonl",
-        run / "baseline/test.jsonl",
-        parameters,
-        run / "baseline/scores.json",
-        styles=styles,
-    )
+    base = run / "baseline/scores.json"
+
+    def score(reading: Path, problems: Path, baseline: Optional[Path] = base) -> None:
+        output = problems.with_name("scores.json")
+        score_run(reading, problems, parameters, output, baseline=baseline, styles=styles)
+
+    score(run / "baseline/squad.jsonl", run / "baseline/test.jsonl", None)
     for number in range(1, 6):
         write(run / f"finetune/adapters/{number}.ckpt", b"adapter %d" % number)
         merged = run / f"merged/{number}"
@@ -119,23 +119,9 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
         write(folder / "squad.jsonl", squad_rows(right["squad_after"]))
         valid = max(0, right["math_after"] - 1 - abs(3 - number))
         write(folder / "valid.jsonl", math_rows(valid, first=51))
-        score_run(
-            folder / "squad.jsonl",
-            folder / "valid.jsonl",
-            parameters,
-            folder / "scores.json",
-            baseline=run / "baseline/scores.json",
-            styles=styles,
-        )
+        score(folder / "squad.jsonl", folder / "valid.jsonl")
     write(run / "evaluate/test.jsonl", math_rows(right["math_after"]))
-    score_run(
-        run / "evaluate/3/squad.jsonl",
-        run / "evaluate/test.jsonl",
-        parameters,
-        run / "evaluate/scores.json",
-        baseline=run / "baseline/scores.json",
-        styles=styles,
-    )
+    score(run / "evaluate/3/squad.jsonl", run / "evaluate/test.jsonl")
     digest = content_of(run / "merged/3/model.ckpt").sha256
     write(run / "evaluate/best.json", {"checkpoint": 3, "step": 6, "model_sha256": digest})
     for stage, seconds in (("finetune", 61.25), ("convert-math", 3.5)):

@@ -123,3 +123,17 @@ def opened(smollm2_file, tiktoken_file, sentencepiece_file):
 @pytest.fixture(params=["tokenizer.json", "tiktoken", "sentencepiece"])
 def tokenizer(request, opened):
     return opened[request.param]
+
+
+@pytest.fixture
+def whole_smollm2_file(tmp_path: Path) -> Path:
+    """SmolLM2's whole vocabulary, from the GGUF file that `make fetch` brings."""
+    from tools.llama.gguf import open_gguf, tokenizer_json
+
+    root = Path(__file__).resolve().parents[2]
+    found = sorted((root / "material" / "smollm2-135m").glob("*.gguf"))
+    if not found:
+        pytest.skip("SmolLM2 is not in material/: make fetch")
+    path = tmp_path / "tokenizer.json"
+    path.write_text(tokenizer_json(open_gguf(found[0]), str(found[0])), encoding="utf-8")
+    return path

@@ -70,15 +70,8 @@ def test_what_a_solution_costs(smollm2_file, kind):
 
 
 @pytest.mark.slow
-def test_what_a_solution_costs_with_the_whole_vocabulary(tmp_path):
-    from tools.llama.gguf import open_gguf, tokenizer_json
-
-    found = sorted((ROOT / "material" / "smollm2-135m").glob("*.gguf"))
-    if not found:
-        pytest.skip("material/smollm2-135m has not been fetched")
-    path = tmp_path / "tokenizer.json"
-    path.write_text(tokenizer_json(open_gguf(found[0]), str(found[0])), encoding="utf-8")
-    tokenizer = open_tokenizer(path)
+def test_what_a_solution_costs_with_the_whole_vocabulary(whole_smollm2_file):
+    tokenizer = open_tokenizer(whole_smollm2_file)
     page = (ROOT / "docs" / "worked-solutions.md").read_text("utf-8")
     for kind in KINDS:
         texts = solutions(kind, 2000)

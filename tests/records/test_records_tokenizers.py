@@ -34,15 +34,8 @@ def test_smollm2_ids_are_the_reference_s(smollm2_file, golden):
 
 
 @pytest.mark.slow
-def test_smollm2_ids_with_the_whole_vocabulary(golden, tmp_path):
-    from tools.llama.gguf import open_gguf, tokenizer_json
-
-    found = sorted((ROOT / "material" / "smollm2-135m").glob("*.gguf"))
-    if not found:
-        pytest.skip("material/smollm2-135m has not been fetched")
-    path = tmp_path / "tokenizer.json"
-    path.write_text(tokenizer_json(open_gguf(found[0]), str(found[0])), encoding="utf-8")
-    tokenizer = open_tokenizer(path)
+def test_smollm2_ids_with_the_whole_vocabulary(golden, whole_smollm2_file):
+    tokenizer = open_tokenizer(whole_smollm2_file)
     assert tokenizer.vocab_size == golden["vocab_size"]
     for case in golden["cases"]:
         assert tokenizer.encode(case["text"]) == case["ids"], case["text"]

@@ -98,13 +98,16 @@ def spread(
         yield from found
 
 
-def encode_reading(job: Job, path: Path) -> Encoded:
-    """Return the questions of a SQuAD file with their first answers, over-long ones left out."""
+def encode_reading(path: Path, tokenizer: Tokenizer, seq_length: int) -> Encoded:
+    """Return the questions of a SQuAD file with their first answers, over-long ones left out.
+
+    tokenizer   with its special ids.
+    """
     questions = list(read_questions(path, every=True))
     prompts = [render_prompt("squad", item.passage, item.question) for item in questions]
     answers = [render_answer("squad", item.answers[0]) for item in questions]
-    examples = encode_examples(prompts, answers, open_tokenizer(job.tokenizer, *job.ids))
-    fit = np.flatnonzero(examples.sizes <= job.seq_length + 1)
+    examples = encode_examples(prompts, answers, tokenizer)
+    fit = np.flatnonzero(examples.sizes <= seq_length + 1)
     kinds = np.zeros(len(questions), np.int32)
     return Encoded(["reading"], kinds, examples.sizes, examples.take(fit))
 

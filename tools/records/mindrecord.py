@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -128,7 +128,9 @@ def write_records(
     ):
         # Before the import of MindSpore, which takes longer than finding a fault here.
         head = list(itertools.islice(encoded, 1))
-        more = [encode_reading(job, READING)] * settings.reading
+        more: List[Encoded] = []
+        if settings.reading:
+            more = [encode_reading(READING, opened, settings.seq_length)] * settings.reading
         examples = _tallied(itertools.chain(head, encoded, more), tally, bar)
         with RecordWriter(record, output, settings.seq_length, ids.pad) as writer:
             for part, places in _placed(examples, settings):

@@ -150,7 +150,7 @@ def _node_faults(tree: Optional[yaml.Node]) -> Iterator[Found]:
 
 
 def _model_faults(path: Path, document: Document) -> Iterator[Fault]:
-    from tools.corpus.recipe import recipe_faults
+    from tools.corpus.recipe_faults import recipe_faults
     from tools.settings import artifacts, contest, profile
 
     try:

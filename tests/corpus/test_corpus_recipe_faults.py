@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.corpus.recipe import recipe_faults
+from tools.corpus.recipe_faults import recipe_faults
 from tools.settings.profile import CONFIGS, read_recipe, recipe_path
 
 RECIPES = sorted(path.stem for path in CONFIGS.glob("recipes/*.yaml"))
