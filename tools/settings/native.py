@@ -124,6 +124,8 @@ def training_config(
     if batch:
         for section in (config["runner_config"], config["train_dataset"], model_config):
             section["batch_size"] = batch
+    if fit.learning_rate:
+        config["lr_schedule"]["learning_rate"] = fit.learning_rate
     config.update(seed=seed, use_parallel=workers > 1)
     config["runner_config"]["epochs"] = epochs
     config["parallel_config"]["data_parallel"] = workers

@@ -63,11 +63,12 @@ Frame = Literal["alpaca", "none", "response", "stanford", "vicuna", "smollm2", "
 
 
 class Fit(Settings):
-    """What the longer solutions of a recipe need with this model's vocabulary."""
+    """What a recipe needs with this model: room for longer solutions, another learning rate."""
 
     seq_length: Optional[PositiveInt] = None
     batch_size: Optional[PositiveInt] = None
     max_new_tokens: Optional[PositiveInt] = None
+    learning_rate: Optional[PositiveFloat] = None
 
 
 class Disk(Settings):
