@@ -173,29 +173,19 @@ VOCABULARY     := $(if $(filter file,$(TOKENIZER_KIND)),$(M)/$(call profile_valu
 TRAIN_JSON     := $(if $(call has_artefact,contest-train),$(M)/train.json)
 READING        := $(if $(call has_artefact,squad-dev),$(M)/dev-v1.1.json,material/embedded/reading.json)
 
-# What is asked: arithmetic, where the profile says nothing, or multiple-choice questions.
-TASK           := $(shell sed -n 's/^task: *\([a-z]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
-CHOICES        := $(if $(call has_artefact,mmlu),$(M)/data.tar $(M)/cmmlu_v1_0_1.zip,material/embedded/choices)
-CHOICE_FILES   := $(if $(call has_artefact,mmlu),$(CHOICES),$(wildcard material/embedded/choices/*/*/*.csv))
-
 # Of what was fetched, what is gone: deleted by hand, it is fetched again.
 GONE := $(filter-out $(notdir $(wildcard $(M)/*)),$(shell sed -n 's/^ *"file": "\(.*\)",$$/\1/p' $(M)/fetched.json 2>/dev/null))
 .PHONY: gone
 $(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml artifacts.lock) $(if $(GONE),gone)
 	$(STAGE) fetch -- $(PYTHON) -m tools.fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)'
 # Right files keep their time, even if fetched again: what did not change remakes nothing.
-$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(CHOICE_FILES) $(READING) $(VOCABULARY))): | $(M)/fetched.json ;
+$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(READING) $(VOCABULARY))): | $(M)/fetched.json ;
 
 $(R)/base/model.ckpt: $(C)/model.json $(ARTEFACT)
 	$(STAGE) convert-weights -- $(PYTHON) -m tools.convert weights --config $< --material $(M) --output $@
 
-ifeq ($(TASK),choices)
-$(R)/corpus/corpus.json: $(C)/corpus.json $(CHOICE_FILES)
-	$(STAGE) convert-choices -- $(PYTHON) -m tools.convert choices --config $< $(CHOICES:%=--input %) --folder $(R)/corpus
-else
 $(R)/corpus/corpus.json: $(C)/corpus.json $(TRAIN_JSON)
 	$(STAGE) convert-math -- $(PYTHON) -m tools.convert math --config $< $(if $(TRAIN_JSON),--input $(TRAIN_JSON)) --folder $(R)/corpus
-endif
 
 ifeq ($(TOKENIZER_KIND),gguf)
 TOKENIZER := $(R)/base/tokenizer.json

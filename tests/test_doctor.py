@@ -52,7 +52,7 @@ def test_a_machine_without_cards_fails_the_contests_profile(way):
     [
         (
             ["--profile", "huge"],
-            "error: PROFILE: no such profile 'huge'; choose one of: internlm-7b",
+            "error: PROFILE: no such profile 'huge'; choose one of: llama3-8b",
         ),
         (["--cards", "0"], "error: CARDS: 0 workers cannot train"),
         (["--cards", "two"], "two"),

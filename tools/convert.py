@@ -7,7 +7,6 @@ from typing import Any, Dict, Optional, Tuple
 
 import click
 
-from tools.choices import choices
 from tools.cli import Group, Styles, config_option
 from tools.corpus.kinds import KINDS
 from tools.organisers import COMMANDS
@@ -330,7 +329,7 @@ def tokenizer(
         click.echo(f"{output}: {vocab_size} pieces from {summary['texts']} texts")
 
 
-for _command in (*COMMANDS, choices, weights):
+for _command in (*COMMANDS, weights):
     main.add_command(_command)
 
 

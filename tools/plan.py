@@ -52,7 +52,6 @@ Example:
 @click.option(
     "--accuracy", type=Accuracy(), default="50%", show_default=True, help="The expected one."
 )
-@click.option("--phase", type=int, default=1, show_default=True, help="The contest's phase.")
 @click.option("--finetune", type=_FILE, help="A MindFormers YAML in the place of the profile's.")
 @click.option("--records", type=_FILE, help="MindRecord file of the training rows.")
 @click.option("--log", type=_FILE, help="Log of a worker in this training: its step times count.")
@@ -83,7 +82,6 @@ def main(
     hbm: Optional[float],
     reserve: Optional[float],
     accuracy: float,
-    phase: int,
     finetune: Optional[Path],
     records: Optional[Path],
     log: Optional[Path],
@@ -120,7 +118,6 @@ def main(
         records,
         finetune,
         log,
-        phase,
     )
     plan, refusal = present(asked, figure, dry_run)
     click.echo(json.dumps(plan, ensure_ascii=False, indent=2) if as_json else plan_table(plan))

@@ -14,8 +14,6 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _STYLES = click.option(
     "--styles", type=_FILE, help="corpus.json that says how solutions are worked out: right lines."
 )
-_PHASE = click.option("--phase", type=int, default=1, show_default=True, help="Phase's rules.")
-_OWN_PHASE = click.option("--phase", type=int, help="Its rules  [default: by what was asked]")
 
 
 @click.group(cls=Group, epilog="Example:\n\npython -m tools.score squad --log eval.log --json")
@@ -63,7 +61,7 @@ def math(
     disagreements: bool,
     as_json: bool,
 ) -> None:
-    """Accuracy of answers to arithmetic problems or choice questions, by judge and by kind.
+    """Accuracy of answers to arithmetic problems, by judge and by kind.
 
     With --styles also how many lines of the solutions hold.
     """
@@ -89,7 +87,6 @@ def math(
 )
 @click.option("--f1", type=click.FloatRange(0, 100), help="SQuAD F1, for eligibility.")
 @click.option("--em", type=click.FloatRange(0, 100), help="SQuAD EM, for eligibility.")
-@_PHASE
 @_JSON
 def contest(
     accuracy: float,
@@ -97,7 +94,6 @@ def contest(
     total: Optional[int],
     f1: Optional[float],
     em: Optional[float],
-    phase: int,
     as_json: bool,
 ) -> None:
     """The contest's score, the rank it would have had, what more is worth.
@@ -108,7 +104,7 @@ def contest(
         raise click.UsageError("name both --f1 and --em, or neither")
     from tools.scoring import scores, tables
 
-    result = scores.contest_entry(accuracy, trained, total, phase, f1, em)
+    result = scores.contest_entry(accuracy, trained, total, f1, em)
     _print(result, as_json, tables.contest_table)
     if result["eligible"] is False:
         click.get_current_context().exit(1)
@@ -124,7 +120,6 @@ def contest(
 @click.option("--baseline", type=_FILE, help="scores.json of the base model, for the gate.")
 @click.option("--output", type=click.Path(dir_okay=False), required=True, help="scores.json.")
 @_STYLES
-@_OWN_PHASE
 @_JSON
 def run(
     reading: str,
@@ -133,7 +128,6 @@ def run(
     baseline: Optional[str],
     output: str,
     styles: Optional[str],
-    phase: Optional[int],
     as_json: bool,
 ) -> None:
     """Score one model's answers and write scores.json.
@@ -142,7 +136,7 @@ def run(
     """
     from tools.scoring import scores, tables
 
-    result = scores.score_run(reading, arithmetic, parameters, output, baseline, phase, styles)
+    result = scores.score_run(reading, arithmetic, parameters, output, baseline, styles)
     _print(result, as_json, tables.run_table)
 
 
@@ -163,7 +157,6 @@ def run(
 @click.option("--merged", type=click.Path(exists=True, file_okay=False), help="Folder of models.")
 @click.option("--output", type=click.Path(dir_okay=False), required=True, help="best.json.")
 @_STYLES
-@_OWN_PHASE
 @_JSON
 def checkpoints(
     folder: str,
@@ -173,7 +166,6 @@ def checkpoints(
     merged: Optional[str],
     output: str,
     styles: Optional[str],
-    phase: Optional[int],
     as_json: bool,
 ) -> None:
     """Score every checkpoint's answers to the validation problems and choose the best eligible one.
@@ -183,9 +175,7 @@ def checkpoints(
     """
     from tools.scoring import choose, tables
 
-    result = choose.score_checkpoints(
-        folder, parameters, baseline, steps, output, merged, phase, styles
-    )
+    result = choose.score_checkpoints(folder, parameters, baseline, steps, output, merged, styles)
     _print(result, as_json, tables.checkpoints_table)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import stat
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools.files.archives import extract_all, extract_member, member_name, read_members
+from tools.files.archives import extract_all, extract_member, member_name
 from tools.files.errors import UserError
 from tools.files.hashing import WrongContent, content_of
 
@@ -158,68 +156,6 @@ def test_any_damage_is_refused_or_harmless(tmp_path, data):
         assert target.read_bytes() == TEXT
 
 
-# --- Those that are wanted -----------------------------------------------------------------------
-
-
-MEMBERS = {"b/2.csv": b"two", "a/1.csv": b"one", "a/1.txt": b"not wanted"}
-
-
-def zip_of(path, members, **options):
-    with zipfile.ZipFile(path, "w", **options) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def tar_of(path, members, mode="w"):
-    with tarfile.open(path, mode) as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return path
-
-
-def is_csv(name):
-    return name.endswith(".csv")
-
-
-def test_wanted_members_in_the_order_of_their_names(tmp_path):
-    for path in (
-        zip_of(tmp_path / "a.zip", MEMBERS, compression=zipfile.ZIP_DEFLATED),
-        tar_of(tmp_path / "a.tar", MEMBERS),
-        tar_of(tmp_path / "a.tar.gz", MEMBERS, "w:gz"),
-    ):
-        found = list(read_members(path, is_csv, limit=6))
-        assert found == [("a/1.csv", b"one"), ("b/2.csv", b"two")]
-        # Three bytes each: together they are one too many.
-        with pytest.raises(UserError, match="larger than the 2 bytes"):
-            list(read_members(path, is_csv, limit=5))
-
-
-def test_members_that_are_no_files_or_lead_out(tmp_path):
-    link = tmp_path / "link.tar"
-    with tarfile.open(link, "w") as archive:
-        info = tarfile.TarInfo("a.csv")
-        info.type, info.linkname = tarfile.LNKTYPE, "/etc/passwd"
-        archive.addfile(info)
-    outside = zip_of(tmp_path / "out.zip", {"../a.csv": b"x"})
-    for path, what in ((link, "a link or a folder"), (outside, "leads out of the archive")):
-        with pytest.raises(UserError, match=what):
-            list(read_members(path, is_csv, limit=100))
-
-
-def test_archives_that_are_none_or_cut(tmp_path):
-    whole = tar_of(tmp_path / "a.tar.gz", {"a.csv": bytes(range(256)) * 40}, "w:gz").read_bytes()
-    cut = tmp_path / "cut.tar.gz"
-    cut.write_bytes(whole[: len(whole) // 2])
-    none = tmp_path / "none.tar"
-    none.write_bytes(b"no archive at all")
-    for path in (cut, none):
-        with pytest.raises(UserError, match="damaged archive"):
-            list(read_members(path, is_csv, limit=1 << 20))
-
-
 # --- All of an archive ---------------------------------------------------------------------------
 
 
@@ -268,8 +204,6 @@ def test_a_name_that_ends_before_it_begins(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"q", b"\0"))
     with pytest.raises(WrongContent, match="it has no name"):
         extract_all(path, tmp_path / "all", limit=10**6)
-    with pytest.raises(WrongContent, match="it has no name"):
-        list(read_members(path, lambda name: True, limit=10**6))
     assert not (tmp_path / "all").exists()
 
 

@@ -33,15 +33,13 @@ def tensors(shapes: dict, type_name: str = "Float32", tied: bool = False) -> lis
     return [*made[:-1], (made[-1][0], made[0][1], type_name)] if tied else made
 
 
-def write_model(
-    folder: Path, type_name: str = "Float32", tied: bool = False, shape: LlamaShape = SHAPE
-) -> Path:
+def write_model(folder: Path, type_name: str = "Float32", tied: bool = False) -> Path:
     """A model folder of ours."""
     from tokenizers import Tokenizer, models
 
     folder.mkdir(parents=True)
-    write_checkpoint(folder / "model.ckpt", tensors(shape.parameters(), type_name, tied))
-    (folder / "model.json").write_text(json.dumps(shape.to_dict(), indent=2) + "\n")
+    write_checkpoint(folder / "model.ckpt", tensors(SHAPE.parameters(), type_name, tied))
+    (folder / "model.json").write_text(json.dumps(SHAPE.to_dict(), indent=2) + "\n")
     words = {"<pad>": 0, "<s>": 1, "</s>": 2, **{f"w{n}": n for n in range(3, 64)}}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="w3"))
     tokenizer.save(str(folder / "tokenizer.json"))

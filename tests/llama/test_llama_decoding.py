@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,18 +28,17 @@ SHAPE = LlamaShape(
     eos_token_id=2,
     pad_token_id=0,
 )
-BIASED = replace(SHAPE, qkv_has_bias=True, attn_proj_has_bias=True)  # as InternLM
 PLACES = 5
 Weights = dict[str, np.ndarray]
 
 
-def make_weights(seed: int, shape: LlamaShape = SHAPE) -> Weights:
+def make_weights(seed: int) -> Weights:
     generator = np.random.default_rng(seed)
     return {
         name: (
             generator.uniform(0.5, 1.5, dims) if len(dims) == 1 else generator.normal(0, 0.3, dims)
         ).astype(np.float32)
-        for name, dims in shape.parameters().items()
+        for name, dims in SHAPE.parameters().items()
     }
 
 
@@ -52,8 +50,7 @@ def save(path: Path, weights: Weights, type_name: str = "Float32") -> Checkpoint
 def forward(weights: Weights, ids: list[int]) -> np.ndarray:
     """Logits (positions, vocabulary) in float64, written from the papers: RMSNorm (Zhang and
     Sennrich, 2019), RoPE (Su et al., 2021), grouped queries (Ainslie et al., 2023), SwiGLU
-    (Shazeer, 2020); the halves of a head are rotated against each other. Biases are added to the
-    four products of the attention that have one."""
+    (Shazeer, 2020); the halves of a head are rotated against each other."""
     w = {name: array.astype(np.float64) for name, array in weights.items()}
     dim, count = SHAPE.head_dim, len(ids)
 
@@ -71,7 +68,7 @@ def forward(weights: Weights, ids: list[int]) -> np.ndarray:
         return turned
 
     def product(x: np.ndarray, module: str) -> np.ndarray:
-        return x @ w[f"{module}.weight"].T + w.get(f"{module}.bias", 0.0)
+        return x @ w[f"{module}.weight"].T
 
     x = w[EMBEDDING][ids]
     for index in range(SHAPE.num_layers):
@@ -213,22 +210,6 @@ def test_one_place_whose_weights_lie_the_other_way(checkpoint: Checkpoint) -> No
     prompts, limits = ragged_prompts(count=3), Limits(5, 0, 2)
     expected = [continued(make_weights(0), prompt, limits) for prompt in prompts]
     assert decode(decoder, prompts, limits) == expected
-
-
-@pytest.mark.parametrize("shape", [BIASED, replace(SHAPE, qkv_has_bias=True)])
-def test_biases_of_the_attention(tmp_path: Path, shape: LlamaShape) -> None:
-    weights = make_weights(4, shape)
-    decoder = Decoder(shape, 1)
-    decoder.load(save(tmp_path / "model.ckpt", weights))
-    prompt = ragged_prompts()[3]
-    decoder.reserve(16)
-    hidden = decoder.prefill([0], [np.array(prompt[:-1])], [0], (1, 8))
-    assert hidden.shape == (8, 32)
-    _, logits = decoder.step(np.array(prompt[-1:]), np.array([len(prompt) - 1]))
-    right = forward(weights, prompt)[-1]
-    assert np.abs(logits.asnumpy()[0] - right).max() < 2e-4
-    without = {name: array for name, array in weights.items() if not name.endswith(".bias")}
-    assert np.abs(forward(without, prompt)[-1] - right).max() > 0.01
 
 
 def test_bfloat16_is_widened(decoder: Decoder, tmp_path: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from tools.llama.names import LORA_A, LORA_B, gguf_name, hf_name, lora_part
+from tools.llama.names import LORA_A, LORA_B, gguf_name, lora_part
 from tools.llama.shape import LlamaShape
 
 SHAPE = LlamaShape(12, 8, 12, 4, 2, 10, 10000.0, 1e-5, 1, 2, 2)
@@ -38,16 +36,6 @@ def test_names_are_those_of_the_gguf_library():
     }
     for ours, theirs in pairs.items():
         assert gguf_name(ours) == known.get_name(theirs) + ".weight"
-
-
-def test_a_bias_is_called_as_its_matrix():
-    biased = replace(SHAPE, qkv_has_bias=True, attn_proj_has_bias=True)
-    layer = "model.layers.11."
-    assert gguf_name(layer + "attention.wq.bias") == "blk.11.attn_q.bias"
-    assert hf_name(layer + "attention.wo.bias") == layer + "self_attn.o_proj.bias"
-    for rename in (gguf_name, hf_name):
-        names = [rename(name) for name in biased.parameters()]
-        assert len(set(names)) == len(names) == len(SHAPE.parameters()) + 4 * 12
 
 
 def test_lora_names():

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from tools.files.errors import UserError
-from tools.llama.lora import LoraConfig, adapter_parameters, count
 from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
 from tools.settings.contest import read_contest
 
@@ -42,30 +41,6 @@ def test_published_counts():
     assert smol.count() - smol.vocab_size * smol.hidden_size == 134_515_008
 
 
-def test_the_second_phase_s_model():
-    # InternLM-7B, whose entries divide by 7 321 000 000: hidden 4096, 32 layers, biases included.
-    shape = shape_of("internlm-7b")
-    assert shape.qkv_has_bias and shape.attn_proj_has_bias
-    matrices, biases, norms = 4 * 4096**2 + 3 * 4096 * 11008, 4 * 4096, 2 * 4096
-    layers = 32 * (matrices + biases + norms)
-    total = layers + 2 * 103168 * 4096 + 4096
-    assert shape.count() == total == 7_321_948_160 == read_contest().phases[2].model_parameters
-
-
-@pytest.mark.parametrize(
-    "rank, targets, trained",
-    [
-        # "Network Parameters" of entries in the public archive: nju-websoft, 肆拾加贰.
-        (8, ".*wq|.*wk|.*wv|.*wo|.*w1|.*w2|.*w3", 19_988_480),
-        (16, ".*wq|.*wk|.*wv|.*wo", 16_777_216),
-        (8, ".*wk|.*wo", 4_194_304),
-    ],
-)
-def test_what_entries_of_the_second_phase_trained(rank, targets, trained):
-    lora = LoraConfig(rank, 2.0 * rank, targets)
-    assert count(adapter_parameters(shape_of("internlm-7b"), lora)) == trained
-
-
 def test_names_and_shapes():
     shapes = LlamaShape.from_model_config(TINY, "x").parameters()
     assert len(shapes) == 3 + 9 * 2
@@ -74,22 +49,6 @@ def test_names_and_shapes():
     assert shapes["model.layers.1.attention.wk.weight"] == (4, 8)
     assert shapes["model.layers.1.feed_forward.w2.weight"] == (8, 12)
     assert shapes["model.layers.0.ffn_norm.weight"] == (8,)
-
-
-def test_biases_stand_behind_their_matrices():
-    for switches, biased in (
-        ({}, ""),
-        ({"qkv_has_bias": True}, "qkv"),
-        ({"attn_proj_has_bias": True}, "o"),
-        ({"qkv_has_bias": True, "attn_proj_has_bias": True}, "oqkv"),
-    ):
-        shapes = LlamaShape.from_model_config({**TINY, **switches}, "x").parameters()
-        names = [name for name in shapes if name.endswith(".bias")]
-        assert names == [f"model.layers.{n}.attention.w{c}.bias" for n in (0, 1) for c in biased]
-        for name in names:
-            assert shapes[name] == shapes[name.replace(".bias", ".weight")][:1]
-    with pytest.raises(UserError, match="qkv_has_bias is 1, not True or False"):
-        LlamaShape.from_model_config({**TINY, "qkv_has_bias": 1}, "x")
 
 
 def test_round_trip(tmp_path):

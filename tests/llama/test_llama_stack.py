@@ -159,14 +159,3 @@ def test_the_contests_optimiser_under_the_newer_release() -> None:
         timeout=240,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-
-
-def test_where_internlm_is(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(sys, "path", [str(package(tmp_path, {})), *sys.path])
-    monkeypatch.delitem(sys.modules, "mindformers", raising=False)
-    assert bridge.internlm_source() is None
-    folder = tmp_path / "research" / "internlm"
-    folder.mkdir(parents=True)
-    assert bridge.internlm_source() is None
-    (folder / "internlm.py").write_text("", "utf-8")
-    assert bridge.internlm_source() == folder

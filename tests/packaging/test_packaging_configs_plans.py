@@ -112,14 +112,11 @@ def test_good_files(copy: Path) -> None:
 def test_each_recipe_and_budget_has_a_plan(copy: Path) -> None:
     found = plans_beside(copy / "configs/tiny/finetune.yaml")
     plans = {(plan.budget, plan.recipe): plan for plan in found}
-    recipes = {path.stem for path in (CONFIGS / "recipes").glob("*.yaml")} - {"choices"}
+    recipes = {path.stem for path in (CONFIGS / "recipes").glob("*.yaml")}
     assert set(plans) == {("quick", name) for name in recipes}
     plan, names = plans["quick", "worked"], ("rows", "seq_length", "batch_size", "math_tokens")
     assert [plan.value(name) for name in names] == [168, 608, 2, 544]
     assert plans["quick", "plain"].value("math_tokens") == 56
-    # Of a profile that asks choice questions, those that resolve would not refuse.
-    asked = plans_beside(copy / "configs/tiny-choices/finetune.yaml")
-    assert {plan.recipe for plan in asked} == {"choices", "plain"}
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,9 @@ def test_a_forged_figure(claims: Path, tmp_path: Path) -> None:
     edit_json(claims / "scores/best-test.json", lambda scores: scores["math"].update(accuracy=0.99))
     edit_json(claims / "scores/2.json", lambda scores: scores["math"].update(accuracy=0.99))
     assert failed(graded(seal(claims), tmp_path).rows) == [
-        "scores/2.json: those of its 76 figures that differ",
+        "scores/2.json: those of its 75 figures that differ",
         "scores/best-test.json: math.accuracy",
-        "scores/best-test.json: those of its 76 figures that differ",
+        "scores/best-test.json: those of its 75 figures that differ",
     ]
 
 
@@ -77,9 +77,9 @@ def test_right_lines_that_are_not(claims: Path, tmp_path: Path) -> None:
         )
     edit_json(claims / "scores/best.json", lambda best: best["lines"].update(right=8))
     assert failed(graded(seal(claims), tmp_path).rows) == [
-        "scores/4.json: those of its 76 figures that differ",
+        "scores/4.json: those of its 75 figures that differ",
         "scores/best-test.json: math.lines.right",
-        "scores/best-test.json: those of its 76 figures that differ",
+        "scores/best-test.json: those of its 75 figures that differ",
         "scores/best.json: figures of the chosen one that differ",
     ]
 

@@ -10,13 +10,12 @@ import pytest
 from grading_run import COUNTS, edit, failed, math_answers
 from packaging_run import write
 
-from tools.corpus.choice_files import read_choices
 from tools.corpus.grammar import parse
 from tools.corpus.kinds import CHINESE
 from tools.corpus.solve import canonical, solve
 from tools.files.errors import UserError
 from tools.packaging import layout
-from tools.packaging.grading import answers, choices, figures
+from tools.packaging.grading import answers, figures
 from tools.packaging.grading.answers import Sources
 from tools.packaging.grading.rows import Row
 from tools.packaging.grading.unpack import Package
@@ -45,63 +44,6 @@ def test_prompts_and_references_that_are_not_ours(
     assert f"predictions/best-test.jsonl: {claim}" in failed(
         figures.answer_rows(opened, layout.CHOSEN)
     )
-
-
-QUESTIONS = [entry.row for entry in read_choices([choices.EMBEDDED])]
-
-
-def choice_answers(count: int) -> List[Dict[str, Any]]:
-    return [
-        {
-            "id": row.id,
-            "kind": row.kind,
-            "prompt": render_prompt("internlm", row.problem),
-            "prediction": "The right option is A.",
-            "reference": row.answer,
-        }
-        for row in QUESTIONS[:count]
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "claim"),
-    [
-        ({}, None),
-        ({"reference": "other"}, "references that are not the answer"),
-        ({"reference": "E"}, "references that are not the answer"),
-        ({"kind": "mmlu.anatomy"}, "references that are not the answer"),
-        ({"prompt": render_prompt("internlm", QUESTIONS[0].problem + "!")}, "references that are"),
-        ({"prompt": QUESTIONS[0].problem}, "prompts not as training has them"),
-    ],
-)
-def test_choice_questions_and_letters_that_are_not_those_of_the_set(
-    opened: Package, change: Dict[str, str], claim: str
-) -> None:
-    edit(opened.folder / "configs/records.json", prompt="internlm")
-    rows = choice_answers(6)
-    if change.get("reference") == "other":
-        change = {"reference": "B" if rows[0]["reference"] == "A" else "A"}
-    rows[0].update(change)
-    write(opened.folder / "predictions/best-test.jsonl", rows)
-    found = failed(figures.answer_rows(opened, layout.CHOSEN))
-    assert (claim is None) == (found == [])
-    assert claim is None or any(claim in text for text in found)
-
-
-def test_letters_of_files_that_are_not_at_hand(
-    opened: Package, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Then only the form of the rows is verified, and the grader is told so."""
-    edit(opened.folder / "configs/records.json", prompt="internlm")
-    edit(opened.folder / "configs/profile.json", artifacts=["mmlu", "cmmlu"])
-    monkeypatch.setattr(choices, "ROOT", tmp_path)
-    write(opened.folder / "predictions/best-test.jsonl", choice_answers(3))
-    (row,) = (
-        row
-        for row in figures.answer_rows(opened, layout.CHOSEN)
-        if row.what == "references that are not the answer"
-    )
-    assert row.passed and "of 3 choice questions the form alone" in row.why
 
 
 def test_a_frame_that_is_none(opened: Package) -> None:

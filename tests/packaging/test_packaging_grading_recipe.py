@@ -111,7 +111,6 @@ def test_what_a_team_may_choose_is_taken_over(
             "profile.yaml: model",
         ),
         ("tiny/profile.yaml", lambda c: c.update(artifacts=["x"]), "profile.yaml: artifacts"),
-        ("tiny/profile.yaml", lambda c: c.update(task="choices"), "profile.yaml: task"),
         ("tiny/profile.yaml", lambda c: c.update(evil=1), "evil"),
         ("recipes/plain.yaml", lambda c: c.update(evil=1), "evil"),
     ],

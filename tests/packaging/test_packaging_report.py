@@ -17,7 +17,6 @@ from tools.packaging.facts import gather
 from tools.packaging.page import render_page
 from tools.packaging.report import TEMPLATES, render_markdown, write_report
 from tools.packaging.tables import score_tables
-from tools.packaging.texts import say
 from tools.training.losses import HEADER
 
 PICTURES = {"loss.png", "accuracy.png", "checkpoints.png"}
@@ -201,21 +200,11 @@ def test_records_that_were_given_are_told_as_such(run: Path) -> None:
     )
 
 
-def test_the_second_phase_speaks_of_choice_questions(finished: Dict[str, Path]) -> None:
+def test_what_was_held_out_is_told(finished: Dict[str, Path]) -> None:
     facts = gather(finished["run"])
-    contest = {**facts.after["contest"], "phase": 2}
-    other = facts._replace(after={**facts.after, "contest": contest})
-    for chosen, english, unit in (
-        (facts, "Arithmetic accuracy", "problems"),
-        (other, "Accuracy on choice questions", "questions"),
-    ):
-        assert f"8 of 12 {unit} that it was never shown" in sentences.opening(chosen).en
-        assert f"over 12 {unit} held out" in sentences.claims(chosen)[0].en
-        tables = score_tables(chosen)
-        assert tables["kinds"].caption == say("captions.kinds", what=sentences.accuracy(chosen))
-        assert tables["kinds"].caption.en == f"{english} by kind"
-        missing = "without a number" if chosen is facts else "without an option"
-        assert str(tables["judges"].rows[-1][0]) == missing
+    assert "8 of 12 problems that it was never shown" in sentences.opening(facts).en
+    assert "over 12 problems held out" in sentences.claims(facts)[0].en
+    assert str(score_tables(facts)["judges"].rows[-1][0]) == "without a number"
 
 
 def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:

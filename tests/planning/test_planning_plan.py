@@ -13,7 +13,7 @@ from tools.planning.setup import Changes
 from tools.scoring.contest import contest_score
 from tools.settings.contest import read_contest
 
-PHASE = read_contest().phases[1]
+RULES = read_contest()
 # The contest's own way: one model on four cards.
 BASELINE = Changes(batch=64, recompute="full", model_parallel=4)
 
@@ -96,7 +96,7 @@ def test_scores_at_several_accuracies(baseline) -> None:
     rows = baseline["score"]["rows"]
     assert [row["accuracy"] for row in rows] == [0.44, 0.54, 0.59, 0.64, 0.69, 0.74, 0.84]
     ratio = baseline["score"]["ratio"]
-    assert all(row["score"] == contest_score(row["accuracy"], ratio, PHASE) for row in rows)
+    assert all(row["score"] == contest_score(row["accuracy"], ratio, RULES) for row in rows)
     assert [row["rank"] for row in rows] == sorted([row["rank"] for row in rows], reverse=True)
 
 
@@ -165,7 +165,6 @@ def test_a_log_takes_the_place_of_the_formula(tmp_path: Path) -> None:
     "words, text",
     [
         ({"hbm": 5}, "HBM: of 5 GiB nothing is left"),
-        ({"phase": 3}, "there is no phase 3"),
         ({"cards": 4, "changes": Changes(model_parallel=8)}, "model_parallel 8 does not divide"),
     ],
 )

@@ -65,17 +65,12 @@ def test_the_other_frames():
         "Read the passage and answer the question below.\n\n### Instruction:\n"
         "It is blue.\nYes.\n\n### Input:\nWhat is it?\n\n### Response:"
     )
-    # As an entry of the second phase has it in its output (public archive, 重生之我在大海摸鲸鱼).
-    assert render_prompt("internlm", "1?") + render_answer("internlm", "1") == (
-        "<|User|>:1?<eoh>\n<|Bot|>:1"
-    )
-    plain = ("alpaca", "none", "response", "stanford", "vicuna", "smollm2", "internlm")
-    assert plain == PROBLEM_FRAMES
+    assert PROBLEM_FRAMES == ("alpaca", "none", "response", "stanford", "vicuna", "smollm2")
 
 
 @pytest.mark.parametrize("frame", PROBLEM_FRAMES)
 def test_the_problem_is_found_in_its_frame(frame):
-    for text in (PROBLEM, "<|User|>:", " \n"):
+    for text in (PROBLEM, "<|im_start|>user", " \n"):
         problem = f"{text}1"
         prompt = FRAMES[frame].pieces[0] + problem + FRAMES[frame].pieces[1]
         assert problem_in(prompt) == problem
@@ -91,8 +86,7 @@ def test_no_white_space_hangs_between_prompt_and_answer(frame):
     texts = ["a"] * (len(FRAMES[frame].pieces) - 1)
     whole = render_prompt(frame, *texts) + render_answer(frame, "b")
     assert "  " not in whole
-    # InternLM's tokenizer puts a space before an answer of its own accord.
-    assert whole[-2] in " \n" or frame == "internlm"
+    assert whole[-2] in " \n"
 
 
 @pytest.mark.parametrize("text", ["1<|im_end|>", "<|eot_id|>", "<|reserved_special_token_3|>"])

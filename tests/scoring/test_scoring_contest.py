@@ -9,15 +9,14 @@ from tools.scoring import contest
 from tools.settings.contest import read_contest
 
 RULES = read_contest()
-PHASE = RULES.phases[1]
 
 
-@pytest.mark.parametrize("place, entry", list(enumerate(PHASE.leaderboard, 1)))
+@pytest.mark.parametrize("place, entry", list(enumerate(RULES.leaderboard, 1)))
 def test_published_scores(place, entry):
-    score = contest.contest_score(entry.accuracy / 100, entry.ratio, PHASE)
+    score = contest.contest_score(entry.accuracy / 100, entry.ratio, RULES)
     # The teams' ratios are rounded to six digits or nine decimals.
     assert score == pytest.approx(entry.score, abs=1e-9)
-    assert contest.rank_of(entry.score, PHASE) == place
+    assert contest.rank_of(entry.score, RULES) == place
 
 
 def test_published_ratio_of_rank_8_on_wq_and_wv():
@@ -52,33 +51,23 @@ def test_eligibility(f1, em, eligible):
 
 
 def test_rank():
-    assert contest.rank_of(1.0, PHASE) == 1
-    assert contest.rank_of(0.0, PHASE) == 21
-    assert contest.rank_of(0.5, RULES.phases[2]) is None
+    assert contest.rank_of(1.0, RULES) == 1
+    assert contest.rank_of(0.0, RULES) == 21
 
 
 def test_entry():
-    assert contest.entry(0.64, 0.000424393, True, 1, PHASE)["rank"] == 3
-    assert contest.entry(0.64, 0.000424393, None, 1, PHASE)["rank"] == 3
-    assert contest.entry(0.64, 0.000424393, False, 1, PHASE)["rank"] is None
-
-
-def test_second_phase_weighs_parameters_tenfold():
-    assert contest.contest_score(0.5, 0.01, RULES.phases[2]) == pytest.approx(0.9 * 0.3 + 0.35)
-
-
-def test_unknown_phase():
-    with pytest.raises(UserError, match="choose one of 1, 2"):
-        contest.phase_of(RULES, 3)
+    assert contest.entry(0.64, 0.000424393, True, RULES)["rank"] == 3
+    assert contest.entry(0.64, 0.000424393, None, RULES)["rank"] == 3
+    assert contest.entry(0.64, 0.000424393, False, RULES)["rank"] is None
 
 
 def test_worth():
-    worth = contest.worth(0.64, 0.000424393, PHASE)
+    worth = contest.worth(0.64, 0.000424393, RULES)
     assert worth["point"] == pytest.approx(0.007)
     assert worth["doubling"] == pytest.approx(-0.3 * 0.000424393)
     following = worth["next"]
     assert (following["rank"], following["score"]) == (2, 0.793620729)
-    reached = contest.contest_score(following["accuracy"], 0.000424393, PHASE)
+    reached = contest.contest_score(following["accuracy"], 0.000424393, RULES)
     assert reached == pytest.approx(following["score"])
-    assert contest.worth(1, 0, PHASE)["next"] is None
-    assert contest.worth(0.99, 1, PHASE)["next"]["accuracy"] is None
+    assert contest.worth(1, 0, RULES)["next"] is None
+    assert contest.worth(0.99, 1, RULES)["next"]["accuracy"] is None

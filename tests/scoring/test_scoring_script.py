@@ -115,10 +115,9 @@ def test_contest():
     for accuracy in ("0.64", "64", "64%"):
         result = as_json("contest", "--accuracy", accuracy, "--trained", 3407872)
         assert result["score"] == pytest.approx(0.747872682, abs=1e-9)
-        assert (result["rank"], result["eligible"], result["phase"]) == (3, None, 1)
-    other = as_json("contest", "--accuracy", "1%", "--trained", 10, "--total", 100, "--phase", 2)
-    assert other["score"] == pytest.approx(0.007)
-    assert other["rank"] is None
+        assert (result["rank"], result["eligible"]) == (3, None)
+    other = as_json("contest", "--accuracy", "1%", "--trained", 10, "--total", 100)
+    assert other["score"] == pytest.approx(0.9 * 0.3 + 0.007)
     assert "0.747872682" in invoke("contest", "--accuracy", "0.64", "--trained", 3407872).output
 
 
@@ -138,7 +137,7 @@ def test_run_without_and_with_a_baseline(reading, results, parameters, tmp_path)
     assert list(scores) == ["squad", "math", "parameters", "contest"]
     assert scores["parameters"] == {"trained": 10, "total": 1000, "ratio": 0.01}
     assert "split" not in scores["math"]  # of a file of no such name
-    assert list(scores["contest"]) == ["phase", "eligible", "score", "rank"]
+    assert list(scores["contest"]) == ["eligible", "score", "rank"]
     assert scores["contest"]["eligible"] is None
     assert scores["contest"]["score"] == pytest.approx(0.99 * 0.3 + 0.5 * 0.7)
 
@@ -186,7 +185,6 @@ def test_run_refuses_what_does_not_fit(reading, results, parameters, tmp_path):
         ("contest", "--accuracy", "101", "--trained", "1"),
         ("contest", "--accuracy", "nan", "--trained", "1"),
         ("contest", "--accuracy", "0.5", "--trained", "9", "--total", "3"),
-        ("contest", "--accuracy", "0.5", "--trained", "1", "--phase", "3"),
         ("contest", "--accuracy", "0.5", "--trained", "1", "--f1", "50"),
     ],
 )

@@ -172,13 +172,5 @@ def test_every_artefact_of_the_contest_can_be_fetched():
         *(f"{config}256_{name}eval.yaml" for name in ("", "base_")),
         "mindspore-2.3.0rc2-cp39-cp39-linux_aarch64.whl",
         "mindformers.zip",
-        # The second phase; its two sets of questions from where their authors keep them.
-        "internlm.ckpt",
-        "internlm-tokenizer.model",
-        "data.tar",
-        "cmmlu_v1_0_1.zip",
-        "finetune_internlm_7b_lora_mmlu_64G.yaml",
-        "predict_internlm_7b_mmlu.yaml",
-        "predict_internlm_7b_eval_squad.yaml",
     }
     assert set(profile_ids("llama3-8b")) >= {"llama3-weights", "llama3-tokenizer", "squad-dev"}

@@ -379,7 +379,7 @@ def test_packed_rows_take_their_architecture(run, tmp_path, configs, arch, pack)
 @pytest.mark.parametrize(
     "option, message",
     [
-        ({"profile": "huge"}, "PROFILE: no such profile 'huge'; choose one of: internlm-7b"),
+        ({"profile": "huge"}, "PROFILE: no such profile 'huge'; choose one of: llama3-8b"),
         ({"budget": "huge"}, "BUDGET: no such budget 'huge'; choose one of: quick"),
         ({"recipe": "huge"}, "RECIPE: no such recipe 'huge'; choose one of: "),
         ({"seed": 0}, "SEED: SEED is 0; choose a number from 1 on"),
@@ -390,36 +390,6 @@ def test_unknown_choices_write_nothing(run, tmp_path, option, message):
     with pytest.raises(UserError) as caught:
         run(**option)
     assert str(caught.value).startswith(message) and caught.value.exit_code == 2
-    assert not (tmp_path / "config").exists()
-
-
-def test_a_profile_of_choice_questions(run, tmp_path):
-    def resolved(name):
-        return json.loads((tmp_path / "config" / name).read_text("utf-8"))
-
-    run(profile="tiny-choices")
-    assert resolved("profile.json")["task"] == "choices"
-    assert resolved("records.json")["prompt"] == "internlm"
-    shape = resolved("model.json")["model_config"]
-    assert shape["qkv_has_bias"] is shape["attn_proj_has_bias"] is True
-    assert (resolved("corpus.json")["train"], resolved("corpus.json")["repeat"]) == (76, 1)
-    # Each of the 76 questions in five orders of its options.
-    changed = {"profile.json", "corpus.json", "records.json"}
-    assert run(profile="tiny-choices", recipe="choices") == changed
-    assert (resolved("corpus.json")["train"], resolved("corpus.json")["repeat"]) == (380, 5)
-
-
-@pytest.mark.parametrize(
-    "profile, recipe, asked",
-    [
-        ("tiny-choices", "worked", "choice questions: it names add, area, discount"),
-        ("internlm-7b", "baseline-90k", "choice questions"),
-        ("tiny", "choices", "arithmetic problems: it names choice"),
-    ],
-)
-def test_a_recipe_for_what_is_not_asked(run, tmp_path, profile, recipe, asked):
-    with pytest.raises(UserError, match=f"recipe {recipe} is not for {asked}"):
-        run(profile=profile, recipe=recipe)
     assert not (tmp_path / "config").exists()
 
 

@@ -51,17 +51,3 @@ def test_a_config_of_ours_is_known_to_the_release_it_is_put_into(path, stack) ->
 
     config = for_stack(yaml.safe_load(path.read_text("utf-8")), stack)
     assert {c["type"] for c in config["callbacks"]} <= set(read_schema(stack).types["callback"])
-
-
-def test_a_llama_with_biases_is_internlm_in_the_contests_release() -> None:
-    biased = {"type": "LlamaConfig", "qkv_has_bias": True, "attn_proj_has_bias": True, "x": 1}
-    config = {"model": {"model_config": biased, "arch": {"type": "LlamaForCausalLM"}}}
-    assert for_stack(config, PYPI) == config
-    assert for_stack(config, CONTEST)["model"] == {
-        "model_config": {"type": "InternLMConfig", "has_bias": True, "x": 1},
-        "arch": {"type": "InternLMForCausalLM"},
-    }
-    plain = {
-        "model": {"model_config": {"type": "LlamaConfig"}, "arch": {"type": "LlamaForCausalLM"}}
-    }
-    assert for_stack(plain, CONTEST) == plain

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -384,39 +383,6 @@ def test_what_does_not_fit_is_told_before_anything_starts(run, workers, name):
         train(run)
     assert caught.value.exit_code == 2 and workers == []
     assert {path.name for path in run.iterdir()} == before
-
-
-def with_biases(run):
-    """The run's model with biases on its attention, as InternLM."""
-    biases = {"qkv_has_bias": True, "attn_proj_has_bias": True}
-    shape = replace(SHAPE, **biases)
-    alter(run / "model.json", lambda tree: tree["model_config"].update(biases))
-    alter(run / "finetune.yaml", lambda tree: tree["model"]["model_config"].update(biases))
-    tensors = [(name, np.ones(dims), "Float32") for name, dims in shape.parameters().items()]
-    write_checkpoint(run / "base.ckpt", tensors)
-
-
-def test_biases_are_internlm_in_the_contests_release(run, workers, monkeypatch, tmp_path):
-    with_biases(run)
-    monkeypatch.setattr(launch, "release_on_path", lambda: CONTEST)
-    monkeypatch.setattr(launch, "internlm_source", lambda: tmp_path)
-    train(run)
-    text = (run / "finetune" / "finetune-as-run.yaml").read_text("utf-8")
-    model = yaml.safe_load(text)["model"]
-    assert model["arch"]["type"] == "InternLMForCausalLM"
-    assert model["model_config"]["type"] == "InternLMConfig"
-    assert model["model_config"]["has_bias"] is True
-    assert "attn_proj_has_bias" not in model["model_config"]
-
-
-def test_biases_without_internlm_are_refused(run, workers, monkeypatch):
-    """LlamaConfig of that release would pass over the key: another model, without a word."""
-    with_biases(run)
-    monkeypatch.setattr(launch, "release_on_path", lambda: CONTEST)
-    monkeypatch.setattr(launch, "internlm_source", lambda: None)
-    with pytest.raises(UserError, match="has biases in InternLM alone, and that is not there"):
-        train(run)
-    assert not workers and not (run / "finetune.work").exists()
 
 
 @pytest.mark.parametrize("release", [CONTEST, PYPI])

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import (
     Any,
-    Callable,
     Dict,
     Iterator,
     List,
@@ -25,8 +24,7 @@ from typing import (
     Union,
 )
 
-from tools.corpus.choices import ChoiceEntry
-from tools.corpus.kinds import UNIQUE, is_choice
+from tools.corpus.kinds import UNIQUE
 from tools.corpus.rows import Entry, Misfit, make_row, read_source
 from tools.corpus.sample import CAPACITY, draw
 from tools.corpus.split import SPLITS, quotas, rank, split
@@ -37,11 +35,8 @@ from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.files.parallel import ordered_map
 from tools.files.progress import progress
-from tools.settings.profile import CHOICE
 
-Source = Iterator[Union[Entry, ChoiceEntry, Misfit]]
-# What is read: one file, or several.
-Named = Union[str, Path, Sequence[Path], None]
+Source = Iterator[Union[Entry, Misfit]]
 
 
 class Plan(NamedTuple):
@@ -66,7 +61,7 @@ class Plan(NamedTuple):
     styles: Styles = MappingProxyType({})
     exponents: Optional[Sequence[int]] = None
 
-    def trains(self, entry: Union[Entry, ChoiceEntry]) -> bool:
+    def trains(self, entry: Entry) -> bool:
         """Tell whether a problem may stand in train."""
         if self.exponents is None or entry.row.kind != "power":
             return True
@@ -75,17 +70,15 @@ class Plan(NamedTuple):
 
 def build_corpus(
     folder: Union[str, Path],
-    source: Named,
+    source: Union[str, Path, None],
     plan: Plan,
     strict: bool = False,
-    read: Callable[[Any, bool], Source] = read_source,
 ) -> Dict[str, Any]:
     """Write the corpus into `folder` and return what corpus.json says.
 
     source   a train.json; without one, problems are generated in the source's slots.
     strict   a row that fits no kind is an error; else it goes to misfits.jsonl, which is there
              only if there are any.
-    read     what gives the entries of `source`; `choice_files.read_choices` takes several paths.
 
     Duplicates go first, then each kind is divided by problem (see `split`). All files appear
     together or none does, corpus.json last: its existence means the corpus is complete. Raises
@@ -102,7 +95,7 @@ def build_corpus(
             wanted = _wanted_of_generated(sizes, plan)
             entries = _generate(wanted, plan)
         else:
-            entries = read(source, strict)
+            entries = read_source(source, strict)
         tally = Tally()
         with paths["misfits.jsonl"].open("w", encoding="utf-8") as misfits:
             pool = _Pool(plan, drawn=source is None)
@@ -131,7 +124,7 @@ def build_corpus(
                         bar.advance(len(lines))
                 by_split[name] = Counter(pool.items[index][0] for index, _ in picks)
         summary = {
-            "source": _name_of(source),
+            "source": Path(source).name if source else "generated",
             "seed": plan.seed,
             "splits": {name: len(picks) for name, picks in chosen.items()},
             "repeated": sum(copy > 1 for _, copy in chosen["train"]),
@@ -144,20 +137,13 @@ def build_corpus(
         }
         for kind, counts in summary["kinds"].items():
             counts.update({name: by_split[name][kind] for name in SPLITS})
-            style = plan.styles.get(CHOICE if is_choice(kind) else kind)
+            style = plan.styles.get(kind)
             counts["style"] = style.name if style else "source"
         text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
         paths["corpus.json"].write_text(text, encoding="utf-8")
     if not summary["misfits"]["count"]:
         (folder / "misfits.jsonl").unlink()
     return summary
-
-
-def _name_of(source: Named) -> str:
-    if not source:
-        return "generated"
-    paths = [source] if isinstance(source, (str, Path)) else source
-    return ", ".join(Path(path).name for path in paths)
 
 
 class _Pool:
@@ -173,7 +159,7 @@ class _Pool:
         # (index, index of the first) of generated rows whose group was there before.
         self._twins: List[Tuple[int, int]] = []
 
-    def add(self, entry: Union[Entry, ChoiceEntry]) -> None:
+    def add(self, entry: Entry) -> None:
         """Take one more row in."""
         place, index = rank(entry.group(), self._plan.seed), len(self.items)
         if not self._plan.trains(entry):
@@ -259,7 +245,7 @@ def _generate(wanted: Mapping[str, Mapping[str, int]], plan: Plan) -> Source:
         yield Entry(make_row(problem, f"{problem.kind}-{numbers[problem.kind]}"), problem)
 
 
-def known(entries: Source, tally: Tally, misfits: TextIO) -> Iterator[Any]:
+def known(entries: Source, tally: Tally, misfits: TextIO) -> Iterator[Entry]:
     """Yield the entries; count the misfits among them and write them to their own file."""
     for entry in entries:
         if isinstance(entry, Misfit):
@@ -269,10 +255,9 @@ def known(entries: Source, tally: Tally, misfits: TextIO) -> Iterator[Any]:
             yield entry
 
 
-def refuse_empty(tally: Tally, source: Named) -> None:
-    """UserError where no row was a problem."""
+def refuse_empty(tally: Tally, source: Union[str, Path, None]) -> None:
+    """Raise UserError where no row was a problem."""
     if not tally.rows:
-        where = source if isinstance(source, (str, Path)) else _name_of(source)
         raise UserError(
-            "no row is a problem of a known kind", where, 'give rows {"problem", "solution"}'
+            "no row is a problem of a known kind", source, 'give rows {"problem", "solution"}'
         )

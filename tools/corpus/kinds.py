@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Dict, Iterable, List, Mapping, Tuple
 
 from tools.files.errors import UserError
@@ -31,23 +30,9 @@ ENGLISH = "english"
 UNIQUE_ENGLISH = 9993
 KINDS: Tuple[str, ...] = (*CHINESE, ENGLISH)
 
-# Multiple-choice questions have their set and subject as kind, `mmlu.anatomy`: both sets have a
-# subject of that name. 60 characters are what prediction rows allow (tools/scoring/rows.py).
-_CHOICE_KIND = re.compile(r"(?=.{1,60}\Z)(?:mmlu|cmmlu)\.[a-z0-9_]+")
-
-
-def is_choice(kind: str) -> bool:
-    """Whether a kind is of multiple-choice questions: `mmlu.SUBJECT` or `cmmlu.SUBJECT`."""
-    return _CHOICE_KIND.fullmatch(kind) is not None
-
-
-def is_kind(kind: str) -> bool:
-    """Whether rows of the corpus may be of this kind."""
-    return kind in KINDS or is_choice(kind)
-
 
 def in_order(kinds: Iterable[str]) -> List[str]:
-    """Kinds in the contest's order; those of choice questions by name, after all others."""
+    """Return kinds in the contest's order; unknown ones by name, after all others."""
     given = set(kinds)
     return [*(kind for kind in KINDS if kind in given), *sorted(given - set(KINDS))]
 

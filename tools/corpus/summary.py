@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import Any, Dict, Set, Union
+from typing import Any, Dict, Set
 
 from tools.corpus import english
-from tools.corpus.choices import ChoiceEntry
 from tools.corpus.kinds import ENGLISH, in_order
 from tools.corpus.rows import Entry, Misfit
 
@@ -27,7 +26,7 @@ class Tally:
         self._english_numbers = 0
         self._seen: Set[bytes] = set()
 
-    def add(self, entry: Union[Entry, ChoiceEntry]) -> bool:
+    def add(self, entry: Entry) -> bool:
         """Count a row; tell whether its problem is new."""
         kind = entry.row.kind
         self.rows[kind] += 1

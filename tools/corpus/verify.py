@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Tuple
 
-from tools.corpus import choices, english, grammar
+from tools.corpus import english, grammar
 from tools.corpus.check import check_solution
-from tools.corpus.kinds import ENGLISH, is_choice
+from tools.corpus.kinds import ENGLISH
 from tools.corpus.rows import Row, block_rows
 from tools.corpus.solve import answer
 from tools.corpus.stream import Block, read_blocks
@@ -78,29 +78,18 @@ def _problems(block: Block, path: Path) -> List[Tuple[int, bytes]]:
     for line, fields in block.objects(path):
         kind, problem = str(fields.get("kind")), str(fields.get("problem"))
         try:
-            if is_choice(kind):
-                question = choices.parse_question(problem)
-                text = question and choices.identity_text(question)
-            elif kind == ENGLISH:
+            if kind == ENGLISH:
                 text = english.identity_text(problem)
             else:
                 text = grammar.group_text(grammar.parse(problem))
         except grammar.NoFit:
             continue
-        if text:
-            found.append((line, hashlib.blake2b(text.encode(), digest_size=16).digest()))
+        found.append((line, hashlib.blake2b(text.encode(), digest_size=16).digest()))
     return found
 
 
 def faults_of(row: Row, styles: Styles) -> List[str]:
-    """Give what is wrong with a row.
-
-    An English one in the source's words cannot be recomputed, and of a choice question neither can
-    the letter: only that question, letter and solution go together.
-    """
-    if is_choice(row.kind):
-        fault = choices.check_choice(row)
-        return [fault] if fault else []
+    """Return what is wrong with a row; English in the source's words cannot be recomputed."""
     faults = []
     if row.kind != ENGLISH:
         try:

@@ -6,12 +6,11 @@ import contextlib
 import errno
 import stat
 import struct
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Callable, Optional, Union, cast
+from typing import Callable, Optional, Union
 
 from tools.files.atomic import atomic_path
 from tools.files.hashing import CHUNK, Content, WrongContent, store
@@ -77,55 +76,6 @@ def _opened(archive: Union[str, Path], where: str) -> Iterator[zipfile.ZipFile]:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise WrongContent(f"damaged archive ({error})", where, _REMEDY) from error
-
-
-def read_members(
-    archive: Union[str, Path], wanted: Callable[[str], bool], *, limit: int
-) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, content) of every file of a zip or tar archive whose name is wanted.
-
-    In the order of their names. limit: the most bytes that all of them together may have,
-    whatever the headers say. Nothing is written, so that a name can lead nowhere; links, encrypted
-    and damaged members are refused (WrongContent).
-    """
-    try:
-        opened = zipfile.is_zipfile(archive)
-        yield from (_zipped if opened else _tarred)(archive, wanted, limit)
-    except (*_BROKEN, tarfile.TarError, OSError) as error:
-        # Reading beyond a damaged header; other OSErrors are the disk's.
-        if isinstance(error, OSError) and error.errno not in (errno.EINVAL, None):
-            raise
-        reason = f"{error}".split(":\n")[0]  # tarfile lists all that it tried, a line each
-        raise WrongContent(f"damaged archive ({reason})", archive, _REMEDY) from error
-
-
-def _zipped(
-    archive: Union[str, Path], wanted: Callable[[str], bool], limit: int
-) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(archive) as opened:
-        infos = [info for info in opened.infolist() if wanted(info.filename)]
-        for info in sorted(infos, key=lambda info: info.filename):
-            where = f"{archive}: {info.filename}"
-            _refuse(info, where, limit)
-            content = b"".join(_chunks(opened, info, where, limit))
-            limit -= len(content)
-            yield info.filename, content
-
-
-def _tarred(
-    archive: Union[str, Path], wanted: Callable[[str], bool], limit: int
-) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(archive) as opened:
-        members = [member for member in opened if wanted(member.name)]
-        for member in sorted(members, key=lambda member: member.name):
-            where = f"{archive}: {member.name}"
-            if not member.isfile():
-                raise WrongContent("it is a link or a folder, not a file", where, _REMEDY)
-            if member.size > limit:
-                raise WrongContent(_too_large(limit), where, _REMEDY)
-            content = cast(IO[bytes], opened.extractfile(member)).read(member.size)
-            limit -= len(content)
-            yield member.name, content
 
 
 def _find(opened: zipfile.ZipFile, archive: Union[str, Path], member: str) -> zipfile.ZipInfo:

@@ -57,7 +57,7 @@ def _from_gguf(path: Path, shape: LlamaShape, output: Path) -> None:
 def _random_tensors(shape: LlamaShape, seed: int) -> Iterator[tuple[str, np.ndarray, str]]:
     generator = np.random.default_rng(seed)
     for name, dims in shape.parameters().items():
-        if len(dims) == 1 and name.endswith(".weight"):  # the gain of a norm
+        if len(dims) == 1:  # the gain of a norm
             yield name, np.ones(dims, np.float32), "Float32"
         else:
             weight = generator.standard_normal(dims, dtype=np.float32) * _INITIAL_DEVIATION

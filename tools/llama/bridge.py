@@ -10,7 +10,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Optional
 
 from tools.settings.stacks import CONTEST, PYPI
 
@@ -26,14 +25,6 @@ def release_on_path() -> str:
         raise ModuleNotFoundError("No module named 'mindformers'", name="mindformers")
     package = Path(next(iter(spec.submodule_search_locations)))
     return PYPI if (package / "tools" / "register" / "template.py").is_file() else CONTEST
-
-
-def internlm_source() -> Optional[Path]:
-    """The folder of InternLM's classes beside the contest's mindformers/; None where it is not."""
-    spec = find_spec("mindformers")
-    places = spec.submodule_search_locations if spec else None
-    folder = Path(next(iter(places))).parent / "research" / "internlm" if places else Path()
-    return folder if (folder / "internlm.py").is_file() else None
 
 
 def restore_names() -> None:

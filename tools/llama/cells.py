@@ -31,12 +31,10 @@ class Layers(nn.Cell):
         self.heads, self.kv_heads = shape.num_heads, shape.n_kv_heads
         self.head_dim, self.eps = shape.head_dim, shape.rms_norm_eps
         self.group = shape.num_heads // shape.n_kv_heads
-        self.qkv_bias, self.out_bias = shape.qkv_has_bias, shape.attn_proj_has_bias
         self.gather_rows = gather
         self.in_first = in_first
         self.matmul = ops.MatMul(transpose_b=not in_first)
         self.plain = ops.MatMul()
-        self.biased = ops.BiasAdd()
         self.turn = ops.Transpose()
         self.upper_and_lower = ops.Split(0, 2)
         self.scores = ops.BatchMatMul(transpose_b=True)
@@ -69,19 +67,15 @@ class Layers(nn.Cell):
         mask      (rows * kv_heads, chunk * group, capacity): 0 where attended, else very small.
         slots     index into a cache of each token and key-value head, (rows * chunk * kv_heads,).
         places    which place of the cache each row has, (rows,).
-        weights   a layer: (wq over wk over wv, wo, w1 over w3, w2), then the biases that the shape
-                  has: of the first, of the second.
+        weights   a layer: (wq over wk over wv, wo, w1 over w3, w2).
         caches    a layer: (keys, values), each (places * kv_heads * capacity, head_dim).
         """
         rows, capacity = places.shape[0], mask.shape[2]
         tokens = x.shape[0]
         chunk = tokens // rows
         kept = (rows * self.kv_heads, capacity, self.head_dim)
-        for parts, (key_cache, value_cache) in zip(weights, caches):
-            wqkv, wo, w13, w2 = parts[:4]
+        for (wqkv, wo, w13, w2), (key_cache, value_cache) in zip(weights, caches):
             qkv = self.matmul(self.normed(x), wqkv)
-            if self.qkv_bias:
-                qkv = self.biased(qkv, parts[4])
             qkv = qkv.reshape(tokens, self.heads + 2 * self.kv_heads, self.head_dim)
             first, second = self.halves(qkv)
             qkv = qkv * cos + self.concat((second, first)) * sin
@@ -92,10 +86,7 @@ class Layers(nn.Cell):
             q = self.heads_first(qkv[:, : self.heads], rows, chunk)
             weight = self.softmax(self.scores(q, keys.reshape(kept)) + mask)
             mixed = self.tokens_first(self.mix(weight, values.reshape(kept)), rows, chunk)
-            mixed = self.matmul(mixed, wo)
-            if self.out_bias:
-                mixed = self.biased(mixed, parts[-1])
-            x = x + mixed
+            x = x + self.matmul(mixed, wo)
             x = x + self.feed_forward(self.normed(x), w13, w2)
         return x
 

@@ -179,31 +179,21 @@ def rotation(positions: np.ndarray, shape: LlamaShape) -> tuple[np.ndarray, np.n
 def read_layer(checkpoint: Checkpoint, shape: LlamaShape, index: int) -> tuple[np.ndarray, ...]:
     """Weights of a layer: (wq over wk over wv, wo, w1 over w3, w2), float32, each (out, in).
 
-    Behind them stand the biases that the shape has, (out,) each: of the first matrix, of wo. The
-    gain of a norm is multiplied into the matrices that read it, 1 / sqrt(head_dim) into wq and its
-    bias.
+    The gain of a norm is multiplied into the matrices that read it, 1 / sqrt(head_dim) into wq.
     """
     prefix = f"model.layers.{index}."
 
-    def read(name: str, part: str = "weight") -> np.ndarray:
-        return _read(checkpoint, f"{prefix}{name}.{part}")
+    def read(name: str) -> np.ndarray:
+        return _read(checkpoint, f"{prefix}{name}.weight")
 
     wq, wk, wv, wo = (read(f"attention.w{name}") for name in "qkvo")
     w1, w2, w3 = (read(f"feed_forward.w{number}") for number in (1, 2, 3))
     scale = np.float32(shape.head_dim**-0.5)
-    wqkv = np.concatenate([wq * scale, wk, wv])
-    biases = []
-    if shape.qkv_has_bias:
-        bq, bk, bv = (read(f"attention.w{name}", "bias") for name in "qkv")
-        biases.append(np.concatenate([bq * scale, bk, bv]))
-    if shape.attn_proj_has_bias:
-        biases.append(read("attention.wo", "bias"))
     return (
-        wqkv * read("attention_norm"),
+        np.concatenate([wq * scale, wk, wv]) * read("attention_norm"),
         wo,
         np.concatenate([w1, w3]) * read("ffn_norm"),
         w2,
-        *biases,
     )
 
 

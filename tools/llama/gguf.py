@@ -62,19 +62,11 @@ def shape_differences(reader: Any, shape: LlamaShape) -> list[str]:
         same = np.isclose(found, value) if close else found == value
         if not same:
             lines.append(f"{key} is {found}, the config says {value}")
-    # Biases are told by no key: they are there, or not.
-    stored = {tensor.name for tensor in reader.tensors}
-    for name, wanted in (("attn_q", shape.qkv_has_bias), ("attn_output", shape.attn_proj_has_bias)):
-        there = f"blk.0.{name}.bias" in stored
-        if there != wanted:
-            lines.append(f"blk.0.{name}.bias is there: {there}, the config says {wanted}")
     return lines
 
 
 def undo_rotary_permutation(weight: np.ndarray, heads: int) -> np.ndarray:
     """Rows of a query or key matrix, (heads * head_dim, hidden), back from llama.cpp's order.
-
-    A bias, (heads * head_dim,), is taken too.
 
     llama.cpp interleaves the two halves of each head, since its RoPE turns neighbouring pairs;
     MindFormers turns element i with element i + head_dim / 2.
@@ -105,10 +97,9 @@ def read_weights(reader: Any, shape: LlamaShape, path: str) -> Iterator[tuple[st
         weight = weight.astype(np.float32, copy=False)
         if weight.shape != dims:
             raise UserError(f"{source} has shape {weight.shape}, the config wants {dims}", path)
-        module = name.rpartition(".")[0]
-        if module.endswith("attention.wq"):
+        if name.endswith("attention.wq.weight"):
             weight = undo_rotary_permutation(weight, shape.num_heads)
-        elif module.endswith("attention.wk"):
+        elif name.endswith("attention.wk.weight"):
             weight = undo_rotary_permutation(weight, shape.n_kv_heads)
         yield name, weight
 

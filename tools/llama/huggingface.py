@@ -32,12 +32,9 @@ _FREQUENCIES = "rotary_emb.inv_freq"
 _MUST_BE = {
     "model_type": ("llama",),
     "hidden_act": ("silu", None),
-    "attention_bias": (False, True, None),
+    "attention_bias": (False, None),
     "mlp_bias": (False, None),
 }
-
-
-_BIASES = ("qkv_has_bias", "attn_proj_has_bias")
 
 
 def export_model(model: Path, output: Path) -> dict[str, Any]:
@@ -50,9 +47,6 @@ def export_model(model: Path, output: Path) -> dict[str, Any]:
     """
     keep_apart(output, model, mark="config.json")
     shape = LlamaShape.load(_there(model / "model.json"))
-    if shape.qkv_has_bias != shape.attn_proj_has_bias:
-        what = "has biases on some projections of the attention, LlamaForCausalLM on all or none"
-        raise UserError(what, model / "model.json", "this model cannot be converted")
     tensors = open_tensors(_there(model / "model.ckpt"))
     _check_shapes(tensors, shape)
     tied = _same(tensors, EMBEDDING, OUTPUT)
@@ -149,8 +143,6 @@ def read_shape(config: dict[str, Any], path: Path) -> LlamaShape:
         "eos_token_id": eos,
         "pad_token_id": eos if pad is None else pad,
     }
-    # LLaMA's biases in transformers are on all four projections of the attention.
-    values.update(dict.fromkeys(_BIASES, bool(config.get("attention_bias"))))
     shape = LlamaShape.from_model_config(values, str(path))
     if config.get("head_dim") not in (None, shape.head_dim):
         what = f"head_dim is {config['head_dim']}, hidden_size / heads {shape.head_dim}"
@@ -172,7 +164,7 @@ def _config(shape: LlamaShape, tied: bool, type_name: str) -> dict[str, Any]:
         "max_position_embeddings": 8192,
         "rms_norm_eps": shape.rms_norm_eps,
         "rope_theta": shape.theta,
-        "attention_bias": shape.qkv_has_bias,
+        "attention_bias": False,
         "mlp_bias": False,
         "tie_word_embeddings": tied,
         "bos_token_id": shape.bos_token_id,

@@ -45,8 +45,8 @@ class Adapter:
 
     def pair(self, name: str) -> Union[Pair, None]:
         """The pair that changes the parameter `name`, None where none does."""
-        module, _, part = name.rpartition(".")
-        if part != "weight" or module not in self.modules:
+        module = name.removesuffix(".weight")
+        if module not in self.modules:
             return None
         a, b = (self.tensors.read(module + side).astype(np.float32) for side in (LORA_A, LORA_B))
         return Pair(a, b)

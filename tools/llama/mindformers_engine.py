@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.engines import Done
 from tools.llama.greedy import Limits, capacity_of
@@ -135,7 +134,7 @@ class MindFormersEngine:
                 os.environ.setdefault(name, logs)
         import mindspore as ms
 
-        from tools.llama.stack import llama_classes, use_plain_rms_norm
+        from tools.llama.stack import LlamaConfig, LlamaForCausalLM, use_plain_rms_norm
 
         sys.stderr.write("decode: compiling the graph, a minute or more\n")
         # Before the next one is made: there is no room for two.
@@ -149,15 +148,9 @@ class MindFormersEngine:
             settings["num_blocks"] = self.places * -(-length // _BLOCK) + 1
         # MindFormers hides the padding's token from attention, wherever it stands. What is behind
         # a row hides itself, so that no token need be hidden: EOS may stand inside of a prompt.
-        config_class, model_class, biases = llama_classes(shape.attn_proj_has_bias)
-        sizes = {**shape.to_dict(), "pad_token_id": -1, **biases}
-        config = config_class(**sizes, batch_size=self.places, seq_length=length, **settings)
-        self._model = model_class(config)
-        absent = set(shape.parameters()) - {item.name for item in self._model.get_parameters()}
-        if absent:
-            # A release passes over keys that it does not know, and makes another model.
-            what = f"this MindFormers' LLaMA has no {min(absent)}"
-            raise UserError(what, "model.json", "decode with --engine cached, on the CPU")
+        sizes = {**shape.to_dict(), "pad_token_id": -1}
+        config = LlamaConfig(**sizes, batch_size=self.places, seq_length=length, **settings)
+        self._model = LlamaForCausalLM(config)
         self._model.set_train(False)
         if self._device == "CPU":
             # Its own is mint.argmax, for which the CPU has no kernel.

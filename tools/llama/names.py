@@ -53,16 +53,14 @@ def gguf_name(name: str) -> str:
     if name in _GGUF_WHOLE:
         return _GGUF_WHOLE[name]
     _, _, index, rest = name.split(".", 3)
-    module, _, part = rest.rpartition(".")
-    return f"blk.{index}.{_GGUF_LAYER[module]}.{part}"
+    return f"blk.{index}.{_GGUF_LAYER[rest.removesuffix('.weight')]}.weight"
 
 
 def hf_name(name: str) -> str:
     """Hugging Face's name of MindFormers' parameter `name`."""
     if name in _HF_WHOLE:
         return _HF_WHOLE[name]
-    module, _, part = name.rpartition(".")  # weight or bias
-    return f"{hf_module(module)}.{part}"
+    return hf_module(name.removesuffix(".weight")) + ".weight"
 
 
 def hf_module(module: str) -> str:

@@ -18,8 +18,6 @@ class LlamaShape:
     """Architecture of one LLaMA, in the keys of MindFormers' LlamaConfig.
 
     Sizes are counts; `theta` is the RoPE base, `rms_norm_eps` the epsilon under the root.
-    InternLM has biases on the queries, keys and values and on what attention gives back; LLaMA
-    has none.
     """
 
     num_layers: int
@@ -33,8 +31,6 @@ class LlamaShape:
     bos_token_id: int
     eos_token_id: int
     pad_token_id: int
-    qkv_has_bias: bool = False
-    attn_proj_has_bias: bool = False
 
     @property
     def head_dim(self) -> int:
@@ -44,14 +40,12 @@ class LlamaShape:
     def from_model_config(cls, config: Mapping[str, Any], where: str) -> LlamaShape:
         """Read the shape from `model.model_config` of a MindFormers YAML.
 
-        `n_kv_heads` may be absent (then every head has its own keys and values), and so may the
-        biases (then there are none).
+        `n_kv_heads` may be absent (then every head has its own keys and values).
         Raises UserError, naming the keys, where one is missing or the sizes do not fit.
         """
         if not isinstance(config, Mapping):
             raise UserError("model_config is no mapping", where, "give it keys and values")
         defaults = {"n_kv_heads": config.get("num_heads"), "theta": 10000.0}
-        defaults.update(dict.fromkeys(_SWITCHES, False))
         values = {name: config.get(name, defaults.get(name)) for name in cls.__dataclass_fields__}
         missing = [name for name, value in values.items() if value is None]
         if missing:
@@ -61,7 +55,6 @@ class LlamaShape:
         for name, value in values.items():
             if not _fits(name, value):
                 wanted = "a number" if name in _REALS else "a whole number"
-                wanted = "True or False" if name in _SWITCHES else wanted
                 # YAML reads 1e-5 as text, 1.0e-5 as a number.
                 raise UserError(f"{name} is {value!r}, not {wanted}", where, f"correct {name}")
         shape = cls(**values)
@@ -96,15 +89,10 @@ class LlamaShape:
             layer = f"model.layers.{index}."
             shapes[layer + "attention_norm.weight"] = (hidden,)
             shapes[layer + "ffn_norm.weight"] = (hidden,)
-            for name, rows, bias in (
-                ("wo", hidden, self.attn_proj_has_bias),
-                ("wq", hidden, self.qkv_has_bias),
-                ("wk", key_value, self.qkv_has_bias),
-                ("wv", key_value, self.qkv_has_bias),
-            ):
-                shapes[f"{layer}attention.{name}.weight"] = (rows, hidden)
-                if bias:
-                    shapes[f"{layer}attention.{name}.bias"] = (rows,)
+            shapes[layer + "attention.wo.weight"] = (hidden, hidden)
+            shapes[layer + "attention.wq.weight"] = (hidden, hidden)
+            shapes[layer + "attention.wk.weight"] = (key_value, hidden)
+            shapes[layer + "attention.wv.weight"] = (key_value, hidden)
             shapes[layer + "feed_forward.w1.weight"] = (ffn, hidden)
             shapes[layer + "feed_forward.w2.weight"] = (hidden, ffn)
             shapes[layer + "feed_forward.w3.weight"] = (ffn, hidden)
@@ -124,13 +112,10 @@ class LlamaShape:
 
 
 _REALS = ("theta", "rms_norm_eps")
-_SWITCHES = ("qkv_has_bias", "attn_proj_has_bias")
 
 
 def _fits(name: str, value: Any) -> bool:
     """Sizes are positive and small enough to multiply; token ids may be 0 or, for none, -1."""
-    if name in _SWITCHES:
-        return isinstance(value, bool)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     if name in _REALS:

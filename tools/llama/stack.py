@@ -9,9 +9,7 @@ modules differ. Importing this takes as long as importing MindFormers: ten secon
 
 from __future__ import annotations
 
-import importlib
-import sys
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Optional
 
 from tools.llama import bridge
 from tools.settings.stacks import CONTEST
@@ -51,7 +49,6 @@ __all__ = [
     "build_wrapper",
     "end_tokens",
     "fp32_state_adam",
-    "llama_classes",
     "replace_barrier",
     "use_plain_rms_norm",
 ]
@@ -87,25 +84,6 @@ def use_plain_rms_norm() -> None:
         from mindformers.models.llama import llama_layer
 
         llama_layer.check_rmsnorm_big_kernel_valid = lambda: False
-
-
-def llama_classes(biased: bool) -> Tuple[Any, Any, Dict[str, Any]]:
-    """(config's class, model's class, keys for biases) of a LLaMA, or of one with biases: InternLM.
-
-    The contest's release keeps InternLM in research/, where its files import each other by name.
-    Raises ModuleNotFoundError where that folder is not beside mindformers/.
-    """
-    if not biased:
-        return LlamaConfig, LlamaForCausalLM, {}
-    if RELEASE != CONTEST:
-        return LlamaConfig, LlamaForCausalLM, {"qkv_has_bias": True, "attn_proj_has_bias": True}
-    folder = bridge.internlm_source()
-    if folder is None:
-        raise ModuleNotFoundError("No folder research/internlm beside mindformers", name="internlm")
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-    internlm = importlib.import_module("internlm")
-    return internlm.InternLMConfig, internlm.InternLMForCausalLM, {"has_bias": True}
 
 
 def replace_barrier(wait: Any) -> None:

@@ -14,10 +14,10 @@ from tools.files.hashing import content_of
 from tools.packaging import layout
 from tools.packaging.leaks import absolute_paths
 from tools.packaging.stages import ORDER, PACKAGING
+from tools.scoring.arithmetic import judge
 from tools.scoring.contest import is_eligible
 from tools.scoring.rows import read_predictions
 from tools.scoring.scores import read_scores
-from tools.scoring.tasks import counting_judge, judge, task_of
 from tools.settings.contest import Contest, ReadingScore, read_contest
 from tools.training.losses import Step, read_losses
 
@@ -130,7 +130,7 @@ def gather(run: Path) -> Facts:
         after=after,
         minimum=minimum,
         eligible=eligible,
-        contest_model=parameters["denominator"] in rules.denominators()
+        contest_model=parameters["denominator"] == rules.denominator
         and after["squad"]["count"] == rules.squad.questions,
         best=best,
         checkpoints=checkpoints,
@@ -170,10 +170,9 @@ def _checkpoints(run: Path) -> List[Checkpoint]:
 def _examples(run: Path, rules: Contest) -> Tuple[List[Example], List[Example]]:
     """Up to ten right and ten wrong answers: the first of each kind, then the second, …"""
     rows = read_predictions(_there(run, "evaluate/test.jsonl"))
-    counting = counting_judge(task_of(row.kind for row in rows), rules)
     found: Dict[bool, Dict[str, List[Example]]] = {True: {}, False: {}}
     for row in rows:
-        right = judge(row, rules).right[counting]
+        right = judge(row, rules.arithmetic).right[rules.arithmetic.judge]
         example = Example(row.kind, row.problem, row.prediction, row.reference)
         # A model may answer with what looks like a path, `4 /5/6`; a report may not hold any.
         if any(absolute_paths(line for text in example for line in text.split("\n"))):

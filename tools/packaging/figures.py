@@ -7,7 +7,6 @@ from typing import Any, Dict, List
 
 from tools.files.figure import BLUE, GREY, new_figure, save_figure
 from tools.packaging.facts import Facts
-from tools.packaging.sentences import accuracy
 from tools.packaging.tables import right_lines
 from tools.scoring.choose import row_of
 from tools.scoring.curve import draw_checkpoints
@@ -53,7 +52,7 @@ def _accuracy(facts: Facts, path: Path) -> None:
     axes.set_yticks(range(len(kinds)), kinds)
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="accuracy in %, with 95 % intervals")
-    axes.set_title(f"{accuracy(facts)} by kind of problem")
+    axes.set_title("Arithmetic accuracy by kind of problem")
     axes.grid(axis="x", alpha=0.25)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     save_figure(figure, path)

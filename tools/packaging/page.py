@@ -78,7 +78,7 @@ def _measures(facts: Facts) -> List[Tuple[Text, str]]:
     shown = [(say("cards.score"), f"{contest['score']:.6f}")]
     if facts.eligible and facts.contest_model and contest["rank"] is not None:
         shown.append((say("cards.rank", teams=sentences.teams(facts)), str(contest["rank"])))
-    shown.append((sentences.accuracy(facts), f"{100 * facts.after['math']['accuracy']:.2f} %"))
+    shown.append((say("cards.accuracy"), f"{100 * facts.after['math']['accuracy']:.2f} %"))
     ratio = facts.after["parameters"]["ratio"]
     return [*shown, (say("cards.ratio"), f"{ratio:.6f}")]
 
@@ -95,4 +95,4 @@ def _cards(facts: Facts) -> List[Card]:
     shares = [100 * scores["math"]["accuracy"] for scores in (facts.before, facts.after)]
     low, high = (100 * end for end in math["interval"])
     note = say("cards.interval", low=low, high=high)
-    return [*cards, Card(sentences.accuracy(facts), *shares, None, note)]
+    return [*cards, Card(say("cards.accuracy"), *shares, None, note)]

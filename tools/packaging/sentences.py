@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-from tools.corpus.kinds import is_choice
 from tools.packaging.facts import Facts
 from tools.packaging.texts import Text, label, say
 from tools.scoring.arithmetic import wilson
@@ -24,7 +23,7 @@ def opening(facts: Facts) -> Text:
     before, after = facts.before["math"], facts.after["math"]
     seconds = sum(step.seconds for step in facts.steps)
     unit, size = next((pair for pair in _UNITS if seconds >= 2 * pair[1]), _UNITS[-1])
-    held_out = "given" if facts.records.get("given") else task(facts)
+    held_out = "given" if facts.records.get("given") else "held_out"
     low, high = (100 * end for end in after["interval"])
     sides = [_count(math["by_kind"].get(kind) for kind in SUMS) for math in (before, after)]
     right, count = sides[1]
@@ -76,7 +75,7 @@ def claims(facts: Facts) -> List[Text]:
     arithmetic, asked = facts.after["math"], facts.after["squad"]["count"]
     judge = label("judges", arithmetic["judge"])
     given = facts.records.get("given")
-    told = {"count": arithmetic["count"], "unit": say(f"units.{task(facts)}"), "judge": judge}
+    told = {"count": arithmetic["count"], "judge": judge}
     lines = [say("claims.held_out", **told)]
     if given:
         lines = [say("claims.given", file=given["file"], **told)]
@@ -125,7 +124,6 @@ def figures(facts: Facts) -> Dict[str, Text]:
     return {
         "kinds": say(
             "figures.kinds",
-            what=accuracy(facts),
             was=100 * before["accuracy"],
             now=100 * after["accuracy"],
             worst=min(shares.values()),
@@ -149,16 +147,6 @@ def figures(facts: Facts) -> Dict[str, Text]:
     }
 
 
-def task(facts: Facts) -> str:
-    """What the phase of this run asks: arithmetic, or choices."""
-    return facts.rules.phases[facts.after["contest"]["phase"]].task
-
-
-def accuracy(facts: Facts) -> Text:
-    """What the accuracy is called."""
-    return say(f"accuracy.{task(facts)}")
-
-
 def kept_share(facts: Facts) -> str:
     """The share of the base model's reading that must be kept."""
     return f"{100 * facts.rules.squad.keep:.0f} %"
@@ -171,8 +159,8 @@ def tail_loss(facts: Facts) -> float:
 
 
 def teams(facts: Facts) -> int:
-    """How many teams are on the published leaderboard of this phase."""
-    return len(facts.rules.phases[facts.after["contest"]["phase"]].leaderboard)
+    """How many teams are on the published leaderboard."""
+    return len(facts.rules.leaderboard)
 
 
 def _corpus(content: Dict[str, Any]) -> Text:
@@ -185,8 +173,7 @@ def _corpus(content: Dict[str, Any]) -> Text:
     }
     if source == "generated":
         return say("notes.corpus_generated", **values)
-    asked = all(map(is_choice, content.get("kinds") or [""]))
-    return say(f"notes.corpus_{'choices' if asked else 'from'}", source=source, **values)
+    return say("notes.corpus_from", source=source, **values)
 
 
 def _records(content: Dict[str, Any]) -> Text:

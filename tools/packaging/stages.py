@@ -18,7 +18,6 @@ ORDER = (
     "fetch",
     "convert-weights",
     "convert-math",
-    "convert-choices",
     "convert-tokenizer",
     "convert-describe",
     "convert-records",

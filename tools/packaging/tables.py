@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from tools.packaging import layout
 from tools.packaging.facts import Facts
-from tools.packaging.sentences import accuracy, kept_share, task
+from tools.packaging.sentences import kept_share
 from tools.packaging.texts import Text, label, say
 
 
@@ -78,7 +78,7 @@ def kinds(facts: Facts) -> Table:
         shares = ((*_share(math["by_kind"].get(kind)), _lines(math, kind)) for math in sides)
         rows.append([label("kinds", kind), *(cell for share in shares for cell in share)])
     head = columns("kind", *_SHARES[:3], "lines", *_SHARES[3:], "lines")
-    return Table(say("captions.kinds", what=accuracy(facts)), head, rows, sources_of_scores(facts))
+    return Table(say("captions.kinds"), head, rows, sources_of_scores(facts))
 
 
 def judges(facts: Facts) -> Table:
@@ -90,10 +90,9 @@ def judges(facts: Facts) -> Table:
         judge = say("cells.counts", judge=judge) if name == after["judge"] else judge
         rows.append([judge, *_share(before["judges"].get(name)), *_share(share)])
     unanswered = [None, None, before["unanswered"], None, None, after["unanswered"]]
-    missing = "no_option" if task(facts) == "choices" else "no_number"
-    rows.append([say(f"cells.{missing}"), *unanswered])
+    rows.append([say("cells.no_number"), *unanswered])
     head = columns("judge", *_SHARES)
-    return Table(say("captions.judges", what=accuracy(facts)), head, rows, sources_of_scores(facts))
+    return Table(say("captions.judges"), head, rows, sources_of_scores(facts))
 
 
 def checkpoints(facts: Facts) -> Table:
@@ -124,7 +123,7 @@ def checkpoints(facts: Facts) -> Table:
 def parameters(facts: Facts) -> Table:
     """Trained and all parameters, and their ratio."""
     counts, ratio = facts.parameters, facts.after["parameters"]["ratio"]
-    prescribed = counts["denominator"] in facts.rules.denominators()
+    prescribed = counts["denominator"] == facts.rules.denominator
     rows = [
         [say("cells.trained"), f"{counts['trained']:,}"],
         [say("cells.total"), f"{counts['total']:,}"],

@@ -17,7 +17,7 @@ from tools.planning.setup import Changes, Setup, read_setup
 from tools.planning.sizes import trained_of
 from tools.planning.speed import residuals, training_speed, worst
 from tools.planning.step_log import median_step
-from tools.scoring.contest import contest_score, low_parameter_ratio, phase_of, rank_of
+from tools.scoring.contest import contest_score, low_parameter_ratio, rank_of
 from tools.settings.contest import Contest, read_contest
 from tools.settings.measured import Measured, read_measured
 from tools.settings.profile import CONFIGS
@@ -42,7 +42,6 @@ class Asked(NamedTuple):
     records: Optional[Path] = None
     finetune: Optional[Path] = None
     log: Optional[Path] = None
-    phase: int = 1
     configs: Path = CONFIGS
 
 
@@ -117,7 +116,7 @@ def make_plan(
         "parameters": parameters,
         "memory": memory,
         "hours": _hours(setup, measured, logged),
-        "score": _score(parameters, asked.accuracy, rules, asked.phase),
+        "score": _score(parameters, asked.accuracy, rules),
         "doubling": _doubling(setup, asked, rules, measured, logged),
         "calibration": [{**r._asdict(), "error": r.error} for r in found],
         "errors": worst(found),
@@ -246,22 +245,18 @@ def _hours(setup: Setup, measured: Measured, logged: Optional[float]) -> Dict[st
     }
 
 
-def _score(
-    parameters: Dict[str, Any], accuracy: float, rules: Contest, number: int
-) -> Dict[str, Any]:
-    phase = phase_of(rules, number)
+def _score(parameters: Dict[str, Any], accuracy: float, rules: Contest) -> Dict[str, Any]:
     ratio = parameters["ratio"]
     shares = sorted({min(1.0, max(0.0, round(accuracy + delta, 6))) for delta in _AROUND})
     rows = []
     for share in shares:
-        score = contest_score(share, ratio, phase)
-        rows.append({"accuracy": share, "score": score, "rank": rank_of(score, phase)})
+        score = contest_score(share, ratio, rules)
+        rows.append({"accuracy": share, "score": score, "rank": rank_of(score, rules)})
     return {
-        "phase": number,
         "accuracy": accuracy,
         "ratio": ratio,
-        "score": contest_score(accuracy, ratio, phase),
-        "rank": rank_of(contest_score(accuracy, ratio, phase), phase),
+        "score": contest_score(accuracy, ratio, rules),
+        "rank": rank_of(contest_score(accuracy, ratio, rules), rules),
         "rows": rows,
         "minimum": rules.squad.minimum.model_dump(),
         "keep": rules.squad.keep,
@@ -272,7 +267,7 @@ def _doubling(
     setup: Setup, asked: Asked, rules: Contest, measured: Measured, logged: Optional[float]
 ) -> List[Dict[str, Any]]:
     """What twice the rank, the length, the rows and the batch change, each alone."""
-    phase, load = phase_of(rules, asked.phase), setup.load
+    load = setup.load
     lora = replace(load.lora, rank=2 * load.lora.rank, alpha=2 * load.lora.alpha)
     variants = {
         "as planned": setup,
@@ -282,7 +277,7 @@ def _doubling(
         "batch": replace(setup, load=replace(load, batch=2 * load.batch)),
     }
     around = measured.around[load.device]
-    planned = contest_score(asked.accuracy, _parameters(setup, load)["ratio"], phase)
+    planned = contest_score(asked.accuracy, _parameters(setup, load)["ratio"], rules)
     rows = []
     for name, variant in variants.items():
         changed = variant.load
@@ -292,7 +287,7 @@ def _doubling(
         step = None if logged is None else logged * growth
         spent = hours.training_seconds(changed, steps, variant.checkpoints, measured, step)
         parameters = _parameters(variant, changed)
-        score = contest_score(asked.accuracy, parameters["ratio"], phase)
+        score = contest_score(asked.accuracy, parameters["ratio"], rules)
         rows.append(
             {
                 "what": name,
@@ -301,7 +296,7 @@ def _doubling(
                 "hours": spent.middle / 3600,
                 "score": score,
                 # Percentage points of accuracy that it must bring for the score to stay.
-                "points": 100 * (planned - score) / phase.accuracy_weight,
+                "points": 100 * (planned - score) / rules.score.accuracy_weight,
             }
         )
     return rows

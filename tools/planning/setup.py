@@ -113,12 +113,10 @@ def read_setup(
         rows = _rows(records, load.length)
         if load.device == "CPU":
             load = replace(load, outputs=labels_per_row(records, load.length) / load.length)
-    elif packed and settings.task == "arithmetic":
+    elif packed:
         prompt = found["records"]["prompt"]
         rows = packed_rows(found["corpus"], prompt, load.length)
         notes.append("packed rows: by the tokens of some problems; records will tell how many")
-    elif packed:
-        notes.append("examples are packed into fewer rows, which records will tell: rows at most")
     if changes.rows:
         rows = changes.rows
     if not rows:

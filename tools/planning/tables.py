@@ -124,10 +124,10 @@ def _score(plan: Dict[str, Any]) -> str:
     rows = [["accuracy", "score", "rank"]]
     for row in score["rows"]:
         mark = " (expected)" if row["accuracy"] == score["accuracy"] else ""
-        rank = "-" if row["rank"] is None else str(row["rank"])
-        rows.append([f"{100 * row['accuracy']:.1f} %{mark}", f"{row['score']:.6f}", rank])
+        share = f"{100 * row['accuracy']:.1f} %{mark}"
+        rows.append([share, f"{row['score']:.6f}", str(row["rank"])])
     return (
-        f"{table(rows)}\nphase {score['phase']}; only with at least {100 * score['keep']:.0f} % of "
+        f"{table(rows)}\nonly with at least {100 * score['keep']:.0f} % of "
         f"the base model's reading (the contest's: F1 {minimum['f1']:.4f}, EM {minimum['em']:.4f})"
     )
 

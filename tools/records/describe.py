@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from tools.corpus.grammar import parse
-from tools.corpus.kinds import ENGLISH, in_order, is_choice
+from tools.corpus.kinds import ENGLISH, in_order
 from tools.corpus.rounding import Rounding
 from tools.corpus.rows import Row, read_rows
 from tools.corpus.worked.rows import restate
-from tools.corpus.worked.styles import Style, styles_of
+from tools.corpus.worked.styles import STYLES, Style
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.records.figure import draw_corpus
 from tools.records.lengths import Text, measure
-from tools.settings.profile import CHOICE
 
 # Rows lie mixed in the file: so many from its beginning tell the percentiles of all.
 _MEASURED_ROWS = 10_000
@@ -84,29 +83,19 @@ def _in_every_style(rows: Sequence[Row]) -> List[Text]:
         if taken.get(row.kind, 0) >= _STYLE_ROWS:
             continue
         taken[row.kind] = taken.get(row.kind, 0) + 1
-        plain = row if _has_its_own(row) else row._replace(solution="")
-        for name in styles_of(row.kind):
+        plain = row if row.kind == ENGLISH else row._replace(solution="")
+        for name in STYLES[row.kind]:
             texts.append((_label(row.kind, name), row.problem, _stated(plain, name)))
     return texts
 
 
 def _stated(row: Row, name: str) -> str:
     rounding = _FUNCTION_PLACES if row.kind == "function" else _PLACES
-    if name == "source" and not _has_its_own(row):
+    if name == "source" and row.kind != ENGLISH:
         from tools.corpus.render import solution_text
 
         return solution_text(parse(row.problem))
-    return restate(row, {_styled(row.kind): Style(name, rounding)}).solution
-
-
-def _has_its_own(row: Row) -> bool:
-    """Whether the solution of the source is in the row alone, not to be had from the problem."""
-    return row.kind == ENGLISH or is_choice(row.kind)
-
-
-def _styled(kind: str) -> str:
-    """What a recipe calls the kind where it states a style."""
-    return CHOICE if is_choice(kind) else kind
+    return restate(row, {row.kind: Style(name, rounding)}).solution
 
 
 def _label(kind: str, style: str) -> str:
@@ -118,7 +107,7 @@ def _by_kind(
 ) -> Dict[str, Dict[str, Dict[str, Any]]]:
     result: Dict[str, Dict[str, Dict[str, Any]]] = {}
     for kind in kinds:
-        for style in styles_of(kind):
+        for style in STYLES[kind]:
             cost = costs.get(_label(kind, style))
             if cost:
                 result.setdefault(kind, {})[style] = {"mean": cost["mean"], "max": cost["max"]}

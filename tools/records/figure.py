@@ -14,7 +14,6 @@ _STYLES = {
     "direct": ("#56b4e9", "s"),
     "schoolbook": (BLUE, "D"),
     "columns": (ORANGE, "^"),
-    "option": (BLUE, "D"),
 }
 
 

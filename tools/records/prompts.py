@@ -56,8 +56,6 @@ FRAMES: Dict[str, Frame] = {
     "vicuna": Frame((_SYSTEM + "USER: ", " ASSISTANT:"), " "),
     # The chat template of SmolLM2-Instruct, its default system line included.
     "smollm2": Frame((_SMOLLM2, "<|im_end|>\n<|im_start|>assistant\n"), ""),
-    # The chat template of InternLM, in which the second phase trains and asks.
-    "internlm": Frame(("<|User|>:", "<eoh>\n<|Bot|>:"), ""),
     # The organisers' SQuAD prompt: passage and question.
     "squad": Frame((_READING, "\n\n### Input:\n", "\n\n### Response:"), " "),
 }

@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
-from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from tools.corpus.english import boxed
-from tools.corpus.kinds import ENGLISH, is_choice
+from tools.corpus.kinds import ENGLISH
 from tools.corpus.worked.styles import ANSWER_LINE
 from tools.files.errors import UserError
 from tools.scoring.numbers import Number, answer_part, boxed_number, find_number, power_of_ten
@@ -32,14 +32,11 @@ _Z = 1.959963984540054
 
 
 class Verdict(NamedTuple):
-    """One answer judged: the number found in it, the one wanted, and each judge's word.
-
-    Of a choice question both are letters.
-    """
+    """One answer judged: the number found in it, the one wanted, and each judge's word."""
 
     id: str
     kind: str
-    found: Union[Number, str, None]
+    found: Optional[Number]
     wanted: Union[Number, str]
     right: Dict[str, bool]
 
@@ -127,10 +124,8 @@ def wilson(correct: int, count: int, z: float = _Z) -> Tuple[float, float]:
     return low, high
 
 
-def score_verdicts(
-    verdicts: Sequence[Verdict], judge_name: str, names: Sequence[str] = JUDGES
-) -> Dict[str, Any]:
-    """Count verdicts; `names` are those of all judges.
+def score_verdicts(verdicts: Sequence[Verdict], judge_name: str) -> Dict[str, Any]:
+    """Count verdicts.
 
     Returns {"accuracy", "correct", "count", "interval", "unanswered", "judge", "judges":
     {name: share}, "by_kind": {kind: share}}, where share is {"accuracy", "correct", "count",
@@ -142,11 +137,9 @@ def score_verdicts(
     by_kind: Dict[str, List[bool]] = {}
     for verdict in verdicts:
         by_kind.setdefault(verdict.kind, []).append(verdict.right[judge_name])
-    judges = {name: _share([verdict.right[name] for verdict in verdicts]) for name in names}
+    judges = {name: _share([verdict.right[name] for verdict in verdicts]) for name in JUDGES}
     # Of an English problem with a text for an answer no number is looked for.
-    unanswered = sum(
-        v.found is None and (is_choice(v.kind) or not isinstance(v.wanted, str)) for v in verdicts
-    )
+    unanswered = sum(v.found is None and not isinstance(v.wanted, str) for v in verdicts)
     return {
         **judges[judge_name],
         "unanswered": unanswered,

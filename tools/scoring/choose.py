@@ -41,7 +41,6 @@ def score_checkpoints(
     steps: PathLike,
     output: PathLike,
     merged: Optional[PathLike] = None,
-    phase: Optional[int] = None,
     styles: Optional[PathLike] = None,
 ) -> Dict[str, Any]:
     """Score FOLDER/K/{squad,valid}.jsonl of every checkpoint K, choose one, write `output`.
@@ -69,7 +68,6 @@ def score_checkpoints(
             parameters,
             place / "scores.json",
             baseline,
-            phase,
             styles,
         )
         scores.append(score)

@@ -22,7 +22,7 @@ def score_lines(
     count    the larger of the lines written and those of our own solution.
 
     Both are summed over the rows, share is from 0 to 1. Rows whose problem cannot be parsed or
-    worked out (English, choice questions) are left out; None where that leaves none.
+    worked out (English) are left out; None where that leaves none.
     """
     by_kind: Dict[str, List[int]] = {}
     for row in rows:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from tools.corpus.verify import recorded_styles
+from tools.corpus.worked.styles import Style
 from tools.files.atomic import write_json
 from tools.files.errors import CheckFailed, UserError
 from tools.scoring import contest as contest_scoring
-from tools.scoring.arithmetic import Verdict
+from tools.scoring.arithmetic import Verdict, judge, score_verdicts
 from tools.scoring.logs import read_log, write_log
 from tools.scoring.npy import read_predictions_file
+from tools.scoring.right_lines import score_lines
 from tools.scoring.rows import Prediction, join, read_predictions, read_references
 from tools.scoring.squad import Answer, first_line, score_squad
-from tools.scoring.tasks import judge, score_answers, task_of
 from tools.settings.contest import Contest, ReadingScore, read_contest
 
 PathLike = Union[str, Path]
@@ -68,14 +69,29 @@ def math_rows(
 
 
 def math_verdicts(rows: Sequence[Prediction]) -> List[Verdict]:
-    """Judge every row; UserError where tasks are mixed."""
+    """Judge every row."""
     rules = read_contest()
-    task_of(row.kind for row in rows)
-    return [judge(row, rules) for row in rows]
+    return [judge(row, rules.arithmetic) for row in rows]
+
+
+def score_answers(
+    rows: Sequence[Prediction], rules: Contest, styles: Optional[Mapping[str, Style]] = None
+) -> Dict[str, Any]:
+    """Return the "math" part of scores.json, see score_verdicts.
+
+    styles   of the solutions that were trained on, by kind: with them "lines" is there too, see
+             score_lines, unless no row has any.
+
+    Raises UserError without any row.
+    """
+    verdicts = [judge(row, rules.arithmetic) for row in rows]
+    scores = score_verdicts(verdicts, rules.arithmetic.judge)
+    lines = None if styles is None else score_lines(rows, styles)
+    return {**scores, "lines": lines} if lines else scores
 
 
 def math_from_rows(rows: Sequence[Prediction], styles: Optional[PathLike] = None) -> Dict[str, Any]:
-    """Return the "math" part of scores.json, see tasks.score_answers.
+    """Return the "math" part of scores.json, see score_answers.
 
     styles   a corpus.json that says how the solutions were worked out.
     """
@@ -87,28 +103,25 @@ def contest_entry(
     accuracy: float,
     trained: int,
     total: Optional[int] = None,
-    phase: int = 1,
     f1: Optional[float] = None,
     em: Optional[float] = None,
 ) -> Dict[str, Any]:
-    """{"phase", "eligible", "score", "rank", "accuracy", "ratio", "worth"} of one result.
+    """Return {"eligible", "score", "rank", "accuracy", "ratio", "worth"} of one result.
 
     `accuracy` from 0 to 1; `f1` and `em` in percent, held against the contest's own minimum;
-    without both of them, and in a phase for which none was published, "eligible" is None.
+    without both of them "eligible" is None.
     """
     rules = read_contest()
-    chosen = contest_scoring.phase_of(rules, phase)
-    denominator = contest_scoring.denominator_of(rules, total, chosen)
-    minimum = contest_scoring.published_minimum(rules, chosen)
+    denominator = contest_scoring.denominator_of(rules, total)
     ratio = contest_scoring.low_parameter_ratio(trained, denominator)
     eligible = None
-    if f1 is not None and em is not None and minimum is not None:
-        eligible = contest_scoring.is_eligible(f1, em, minimum)
+    if f1 is not None and em is not None:
+        eligible = contest_scoring.is_eligible(f1, em, rules.squad.minimum)
     return {
-        **contest_scoring.entry(accuracy, ratio, eligible, phase, chosen),
+        **contest_scoring.entry(accuracy, ratio, eligible, rules),
         "accuracy": accuracy,
         "ratio": ratio,
-        "worth": contest_scoring.worth(accuracy, ratio, chosen),
+        "worth": contest_scoring.worth(accuracy, ratio, rules),
     }
 
 
@@ -119,7 +132,6 @@ def assemble(
     total: int,
     denominator: int,
     minimum: Optional[ReadingScore] = None,
-    phase: int = 1,
     rules: Optional[Contest] = None,
 ) -> Dict[str, Any]:
     """Put the parts of scores.json together: {"squad", "math", "parameters", "contest"}.
@@ -127,14 +139,13 @@ def assemble(
     `minimum` is the F1 and EM that an eligible model reaches; None leaves "eligible" open.
     """
     rules = rules or read_contest()
-    chosen = contest_scoring.phase_of(rules, phase)
     ratio = contest_scoring.low_parameter_ratio(trained, denominator)
     eligible = minimum and contest_scoring.is_eligible(squad["f1"], squad["em"], minimum)
     return {
         "squad": squad,
         "math": math,
         "parameters": {"trained": trained, "total": total, "ratio": ratio},
-        "contest": contest_scoring.entry(math["accuracy"], ratio, eligible, phase, chosen),
+        "contest": contest_scoring.entry(math["accuracy"], ratio, eligible, rules),
     }
 
 
@@ -144,14 +155,13 @@ def score_run(
     parameters: PathLike,
     output: PathLike,
     baseline: Optional[PathLike] = None,
-    phase: Optional[int] = None,
     styles: Optional[PathLike] = None,
 ) -> Dict[str, Any]:
     """Score a model's prediction rows and write scores.json, whole or not at all.
 
-    `math` holds answers to problems, or to choice questions: without `phase`, the one that asks
-    such counts. Of a file valid.jsonl or test.jsonl, "math" has "split", its name, too; with
-    `styles`, see math_from_rows, "lines". `parameters` holds {"trained", "total", "denominator"}.
+    `math` holds answers to problems. Of a file valid.jsonl or test.jsonl, "math" has "split", its
+    name, too; with `styles`, see math_from_rows, "lines". `parameters` holds {"trained", "total",
+    "denominator"}.
     `baseline` is the scores.json of the base model on the same questions, of whose F1 and EM the
     contest's share must be kept. Without it the contest's own minimum holds for the contest's own
     model on all of its questions, and "eligible" stays null for any other.
@@ -159,19 +169,16 @@ def score_run(
     rules = read_contest()
     counts = _read_parameters(parameters)
     reading = squad_from_predictions(squad)
-    rows = read_predictions(math)
-    if phase is None:
-        phase = rules.phase_of_task(task_of(row.kind for row in rows))
     minimum = None
     if baseline is not None:
         minimum = minimum_of(baseline, reading["count"], rules)
     elif counts["denominator"] == rules.denominator and reading["count"] == rules.squad.questions:
-        minimum = contest_scoring.published_minimum(rules, contest_scoring.phase_of(rules, phase))
-    answers = math_from_rows(rows, styles)
+        minimum = rules.squad.minimum
+    answers = math_from_rows(read_predictions(math), styles)
     split = Path(math).stem
     if split in HELD_OUT:
         answers["split"] = split
-    scores = assemble(reading, answers, **counts, minimum=minimum, phase=phase, rules=rules)
+    scores = assemble(reading, answers, **counts, minimum=minimum, rules=rules)
     write_json(output, scores)
     return scores
 

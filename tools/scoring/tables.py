@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from tools.corpus.kinds import is_choice
 from tools.scoring.arithmetic import JUDGES, Verdict
 from tools.scoring.numbers import Number, power_of_ten
 
@@ -63,8 +62,8 @@ def math_table(scores: Dict[str, Any]) -> str:
         for row in kinds[1:]:
             row.append(_lines_cell(lines["by_kind"].get(row[0])))
         kinds.append(["all", *_share_cells(scores), _lines_cell(lines)])
-    what = "name no option" if all(map(is_choice, scores["by_kind"])) else "hold no number"
-    return f"{table(judges)}\n\n{table(kinds)}\n\n{scores['unanswered']} answers {what}"
+    without = f"{scores['unanswered']} answers hold no number"
+    return f"{table(judges)}\n\n{table(kinds)}\n\n{without}"
 
 
 def contest_table(result: Dict[str, Any]) -> str:
@@ -72,7 +71,7 @@ def contest_table(result: Dict[str, Any]) -> str:
     words = {True: "yes", False: "no", None: "not known"}
     rank = "none" if result["rank"] is None else str(result["rank"])
     rows = [
-        ["contest", f"phase {result['phase']}"],
+        ["contest", "value"],
         ["accuracy", f"{100 * result['accuracy']:.2f} %"],
         ["low-parameter ratio", f"{result['ratio']:.9f}"],
         ["score", f"{result['score']:.9f}"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Dict, Iterable, List, Literal, NamedTuple, Optional, Union
+from typing import Annotated, Dict, List, Literal, NamedTuple, Optional, Union
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -59,7 +59,7 @@ class Evaluation(Settings):
 
 # Part of RUN's default, hence of a folder's name.
 BudgetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-Frame = Literal["alpaca", "none", "response", "stanford", "vicuna", "smollm2", "internlm"]
+Frame = Literal["alpaca", "none", "response", "stanford", "vicuna", "smollm2"]
 
 
 class Fit(Settings):
@@ -116,14 +116,11 @@ class Card(Settings):
 class Profile(Settings):
     """configs/NAME/profile.yaml, checked.
 
-    task             what is asked and trained, and by that the phase of the contest whose rules
-                     score it.
     bfloat16_matmul  whether a training multiplies in bfloat16 where the processor has units for
                      it; on Ascend finetune.yaml's compute_dtype says how is multiplied.
     """
 
     about: str
-    task: Literal["arithmetic", "choices"] = "arithmetic"
     device: Literal["CPU", "Ascend"]
     cards: PositiveInt
     artifacts: List[str]
@@ -197,15 +194,6 @@ class Recipe(Settings):
     styles: Dict[str, StyleChoice] = Field(default_factory=dict)
     separator: Literal["", " "] = ""
     prompt: Optional[Frame] = None
-
-
-# What a recipe calls all choice questions together, whatever their subject.
-CHOICE = "choice"
-
-
-def of_other_task(kinds: Iterable[str], task: str) -> List[str]:
-    """Those of the kinds in a recipe that a profile of `task` does not ask, in order."""
-    return sorted(kind for kind in kinds if (kind == CHOICE) != (task == "choices"))
 
 
 def read_profile(path: Union[str, Path]) -> Profile:

@@ -16,14 +16,7 @@ import yaml
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
 from tools.settings.native import training_config
-from tools.settings.profile import (
-    CONFIGS,
-    Fit,
-    Recipe,
-    check_name,
-    choose,
-    of_other_task,
-)
+from tools.settings.profile import CONFIGS, Fit, Recipe, check_name, choose
 
 
 def resolve(
@@ -62,7 +55,6 @@ def resolve(
     folder, settings, chosen, recipe, mix = choose(profile, budget, recipe, configs)
     if seed < 1:
         raise UserError(f"SEED is {seed}", "SEED", "choose a number from 1 on: 0 seeds nothing")
-    _refuse_other_task(mix, settings.task, recipe)
     workers = cards or settings.cards
     fit = settings.recipes.get(recipe, Fit())
     prompt = mix.prompt or settings.prompt
@@ -77,7 +69,6 @@ def resolve(
         "profile.json": {
             "profile": check_name(profile, "PROFILE"),
             "about": settings.about,
-            "task": settings.task,
             "budget": budget,
             "recipe": recipe,
             "seed": seed,
@@ -100,7 +91,7 @@ def resolve(
         },
         "corpus.json": {
             **chosen.corpus.model_dump(),
-            "train": _training_rows(chosen.corpus.train, mix, settings.task),
+            "train": _training_rows(chosen.corpus.train, mix),
             "seed": seed,
             "recipe": recipe,
             "weights": mix.counts,
@@ -177,24 +168,9 @@ def _given(path: Optional[Path], vocab_size: int) -> Dict[str, Any]:
     return {"given": check_name(path.name, "RECORDS"), "vocab_size": vocab_size}
 
 
-def _training_rows(train: Optional[int], mix: Recipe, task: str) -> Optional[int]:
-    """How many rows train has: as many as the budget says, else as the recipe counts, else all.
-
-    A budget of choice questions counts questions, and a recipe that repeats them states each so
-    many times.
-    """
-    if task == "choices" and train is not None:
-        return train * mix.repeat
+def _training_rows(train: Optional[int], mix: Recipe) -> Optional[int]:
+    """How many rows train has: as many as the budget says, else as the recipe counts, else all."""
     return train or (sum(mix.counts.values()) if mix.counts else None)
-
-
-def _refuse_other_task(mix: Recipe, task: str, recipe: str) -> None:
-    """UserError where a recipe counts or styles what a profile of this task does not ask."""
-    other = of_other_task({*(mix.counts or {}), *mix.styles}, task)
-    if other:
-        asked = "choice questions" if task == "choices" else "arithmetic problems"
-        what = f"recipe {recipe} is not for {asked}: it names {', '.join(other[:3])}"
-        raise UserError(what, "RECIPE", "choose plain, or a recipe for what the profile asks")
 
 
 _SHAPE_KEYS = [
@@ -209,8 +185,6 @@ _SHAPE_KEYS = [
     "bos_token_id",
     "eos_token_id",
     "pad_token_id",
-    "qkv_has_bias",
-    "attn_proj_has_bias",
 ]
 
 

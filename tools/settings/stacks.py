@@ -21,12 +21,6 @@ _RENAMED: Dict[str, Dict[str, Any]] = {
 }
 
 
-# A LLaMA whose attention has biases on all four projections is InternLM. The newer release says so
-# by two keys; the contest's has a model of its own for it, with the same parameters, in research/.
-BIASES = ("qkv_has_bias", "attn_proj_has_bias")
-INTERNLM_CONFIG, INTERNLM = "InternLMConfig", "InternLMForCausalLM"
-
-
 def for_stack(config: Dict[str, Any], stack: str) -> Dict[str, Any]:
     """A MindFormers YAML, as a dictionary, in the words of one release; `config` stays as it is.
 
@@ -40,13 +34,4 @@ def for_stack(config: Dict[str, Any], stack: str) -> Dict[str, Any]:
         if isinstance(config.get(section), list):
             renamed = [{**e, "type": names.get(e["type"], e["type"])} for e in config[section]]
             config[section] = [entry for entry in renamed if entry["type"]]
-    model = config.get("model", {})
-    sizes = model.get("model_config", {})
-    if stack == CONTEST and sizes.get(BIASES[1]):
-        kept = {key: value for key, value in sizes.items() if key not in BIASES}
-        config["model"] = {
-            **model,
-            "model_config": {**kept, "type": INTERNLM_CONFIG, "has_bias": True},
-            "arch": {**model["arch"], "type": INTERNLM},
-        }
     return config

@@ -13,14 +13,14 @@ import yaml
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import CheckFailed, UserError
-from tools.llama.bridge import internlm_source, release_on_path
+from tools.llama.bridge import release_on_path
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.precision import matmul_precision
 from tools.llama.shape import LlamaShape
 from tools.settings.native import read_finetune
 from tools.settings.resolve import read_resolved
-from tools.settings.stacks import CONTEST, for_stack
+from tools.settings.stacks import for_stack
 from tools.training import graphs, resume, workers
 from tools.training.inputs import check_inputs, count_parameters, even_steps, labels_per_row
 from tools.training.losses import draw_losses, read_losses
@@ -65,13 +65,6 @@ def finetune(
     shape = LlamaShape.from_model_config(settings["model_config"], str(config))
     lora = LoraConfig.from_pet_config(settings["pet_config"] or {}, str(config))
     native = read_finetune(config)
-    is_contests = release_on_path() == CONTEST
-    if shape.attn_proj_has_bias and is_contests and internlm_source() is None:
-        raise UserError(
-            "the contest's MindFormers has biases in InternLM alone, and that is not there",
-            "research/internlm",
-            "put the organisers' whole zip on the path, not mindformers/ alone",
-        )
     count = native["parallel_config"]["data_parallel"]
     hosts.check(count)
     steps = check_inputs(native, config, base, records, shape, checkpoints)

@@ -19,8 +19,7 @@ def main(job_path: str) -> None:
     MindFormers writes beside.
     """
     job = json.loads(Path(job_path).read_text("utf-8"))
-    from tools.llama.stack import MindFormerConfig, Trainer, build_context, llama_classes
-    from tools.settings.stacks import INTERNLM
+    from tools.llama.stack import MindFormerConfig, Trainer, build_context
 
     config = MindFormerConfig(job["config"])
     scheduler = os.environ.get("MS_ROLE") == "MS_SCHED"
@@ -44,8 +43,6 @@ def main(job_path: str) -> None:
     from tools.training.optimizers import register_optimizer
 
     register_optimizer(config.optimizer.type)
-    if config.model.arch.type == INTERNLM:
-        llama_classes(biased=True)  # registered where it is imported
 
     writes = int(rank) % job["local"] == 0
     told = job["recorder"] if writes else {**job["recorder"], "path": None}

@@ -5,23 +5,16 @@ from __future__ import annotations
 import json
 from typing import List, Mapping, Sequence, Tuple
 
-from tools.corpus.choices import restate_choice
 from tools.corpus.grammar import parse
-from tools.corpus.kinds import ENGLISH, is_choice
+from tools.corpus.kinds import ENGLISH
 from tools.corpus.rows import Row
 from tools.corpus.worked.styles import Style, work_out, work_out_english
-from tools.settings.profile import CHOICE
 
 Styles = Mapping[str, Style]
 
 
-def restate(row: Row, styles: Styles, copy: int = 1) -> Row:
-    """Give the row with its solution in the style of its kind; without one, the row itself.
-
-    A later copy of a choice question has its options in another order.
-    """
-    if is_choice(row.kind):
-        return restate_choice(row, styles.get(CHOICE, Style()).name, copy)
+def restate(row: Row, styles: Styles) -> Row:
+    """Return the row with its solution in the style of its kind; without one, the row itself."""
     style = styles.get(row.kind)
     if style is None or style.name == "source":
         return row
@@ -38,7 +31,7 @@ def restate_lines(batch: Sequence[Tuple[str, int]], styles: Styles) -> List[str]
     lines = []
     for line, copy in batch:
         if copy > 1 or styles:
-            row = restate(Row(**json.loads(line)), styles, copy)
+            row = restate(Row(**json.loads(line)), styles)
             line = (row._replace(id=f"{row.id}#{copy}") if copy > 1 else row).to_line()
         lines.append(line)
     return lines

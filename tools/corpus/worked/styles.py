@@ -5,9 +5,8 @@ answer       the answer line alone.
 direct       signs set right, then the result in one step.
 schoolbook   digit by digit as on paper: split products with a running sum, long division, …
 columns      single digits in columns, the least significant first, each from a few beside it.
-option       of a choice question: the letter, then the option's text.
 
-All but `source` and `option` end in the same line, `#### NUMBER`, as the solutions of GSM8K do
+All but `source` end in the same line, `#### NUMBER`, as the solutions of GSM8K do
 (arXiv 2110.14168). docs/worked-solutions.md says what every line means.
 """
 
@@ -18,7 +17,7 @@ from fractions import Fraction
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from tools.corpus.grammar import OPERATORS, Problem
-from tools.corpus.kinds import CHINESE, ENGLISH, is_choice
+from tools.corpus.kinds import CHINESE, ENGLISH
 from tools.corpus.render import solution_text
 from tools.corpus.rounding import Rounding
 from tools.corpus.solve import canonical
@@ -27,7 +26,6 @@ from tools.corpus.worked.columns import COLUMNS, column_lines
 from tools.corpus.worked.direct import direct, function_value
 from tools.corpus.worked.numbers import as_decimal, places_of, rounded, terminates
 from tools.files.errors import UserError
-from tools.settings.profile import CHOICE
 
 ANSWER_LINE = "#### {}"
 STYLES: Dict[str, Tuple[str, ...]] = {
@@ -35,14 +33,8 @@ STYLES: Dict[str, Tuple[str, ...]] = {
     for kind in CHINESE
 }
 STYLES[ENGLISH] = ("source", "answer", "direct")
-STYLES[CHOICE] = ("source", "option")
 # Kinds whose answers are not rounded.
-_UNROUNDED = ("fraction", ENGLISH, CHOICE)
-
-
-def styles_of(kind: str) -> Tuple[str, ...]:
-    """The styles that a kind has; all choice questions have the same."""
-    return STYLES[CHOICE if is_choice(kind) else kind]
+_UNROUNDED = ("fraction", ENGLISH)
 
 
 class Style(NamedTuple):
@@ -60,9 +52,9 @@ class Style(NamedTuple):
 def read_styles(choices: Mapping[str, Mapping[str, Any]], where: object) -> Dict[str, Style]:
     """Check styles by kind, {"style", "decimals", "significant"[, "separator"]}, and return them.
 
-    A style that computes its answer needs to know how far; `source` is never rounded, a fraction,
-    an English answer and a letter neither, and `columns` is rounded to decimals. Raises UserError,
-    naming `where`, for an unknown kind or style, for a rounding that is missing or given twice, and
+    A style that computes its answer needs to know how far; `source` is never rounded, a fraction
+    and an English answer neither, and `columns` is rounded to decimals. Raises UserError, naming
+    `where`, for an unknown kind or style, for a rounding that is missing or given twice, and
     for a separator that is more than one space.
     """
     styles = {}

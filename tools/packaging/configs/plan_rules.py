@@ -155,7 +155,7 @@ def adapter(plan: Plan) -> Iterator[Fault]:
 
 
 def denominator(plan: Plan) -> Iterator[Fault]:
-    """For its own model the contest prescribes what trained parameters are divided by."""
+    """For its model the contest prescribes what trained parameters are divided by."""
     from tools.llama.shape import LlamaShape
 
     rules = contest()
@@ -164,8 +164,8 @@ def denominator(plan: Plan) -> Iterator[Fault]:
     except UserError:
         return  # its keys are named by other rules
     told = plan.get("denominator")
-    wanted = rules.prescribed(shape.count())
-    if wanted and told and told.value != wanted:
+    wanted = rules.denominator
+    if shape.count() == rules.model_parameters and told and told.value != wanted:
         yield _at(told, f"denominator is {told.value}, the contest's is {wanted}")
 
 

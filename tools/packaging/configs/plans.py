@@ -13,7 +13,6 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from tools.packaging.configs.document import Document, NotYaml, Step, is_count, read
 from tools.packaging.configs.rules import MODEL
-from tools.settings.profile import of_other_task
 
 
 class Told(NamedTuple):
@@ -78,9 +77,6 @@ def _profile_plans(path: Path) -> Iterator[Plan]:
     # Without recipes, a plan of the profile alone.
     for file in sorted(path.parent.parent.glob("recipes/*.yaml")) or [Path()]:
         name, recipe = file.stem, Source(file)
-        named = {*recipe.document.names("counts"), *recipe.document.names("styles")}
-        if of_other_task(named, str(told.document.value("task", default="arithmetic"))):
-            continue  # resolve refuses it
         counts = [n for n in recipe.document.section("counts").values() if is_count(n)]
         total = Told(sum(counts), file, recipe.document.line("counts")) if counts else None
         fit = ("recipes", name)

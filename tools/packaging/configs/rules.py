@@ -201,11 +201,9 @@ def ratio(document: Document, _: Schema) -> Iterator[Found]:
         yield line, f"target_modules {adapter.targets!r} matches no module of the model"
     rules = contest()
     most, denominator = 1.0, total
-    prescribed = rules.prescribed(total)
-    if prescribed:
-        denominator = prescribed
     if total == rules.model_parameters:
-        most = max(entry.ratio for entry in rules.phases[1].leaderboard)
+        denominator = rules.denominator
+        most = max(entry.ratio for entry in rules.leaderboard)
     # The published ratios are rounded.
     if round(trained / denominator, 8) > most:
         what = f"{trained:,} trained parameters are {trained / denominator:.6f} of {denominator:,}"

@@ -23,7 +23,7 @@ from tools.packaging.configs.signatures import (
     constructor_keys,
     merge,
 )
-from tools.settings.stacks import BIASES, CONTEST, PYPI
+from tools.settings.stacks import CONTEST, PYPI
 
 SCHEMAS = Path(__file__).with_name("schemas")
 Keys = Dict[str, Key]
@@ -106,8 +106,6 @@ def schema_of(snapshot: Dict[str, Any]) -> Schema:
             types[kind][name] = keys
     for keys in types["config"].values():
         merge(keys, own_model_keys(trees))
-        # What a release has not of these is exchanged at launch.
-        merge(keys, {name: Key(("bool",)) for name in BIASES})
     return Schema(
         f"MindFormers {snapshot['mindformers']}",
         snapshot["run_modes"],

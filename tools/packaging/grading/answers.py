@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from tools.corpus.kinds import CHINESE, is_choice
+from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text
 from tools.corpus.rows import unframed
 from tools.corpus.sample import CAPACITY, draw
@@ -27,9 +27,8 @@ from tools.records.prompt_files import write_squad_prompts
 from tools.records.prompts import render_prompt
 from tools.scoring.contest import is_eligible
 from tools.scoring.rows import Reference, read_predictions, read_references
-from tools.scoring.scores import squad_from_predictions
+from tools.scoring.scores import score_answers, squad_from_predictions
 from tools.scoring.squad import first_line
-from tools.scoring.tasks import score_answers
 from tools.settings.contest import Contest, ReadingScore
 from tools.settings.resolve import read_resolved
 
@@ -41,8 +40,7 @@ _LONGEST = 4096
 class Sources(NamedTuple):
     """What a grader asks of the model, and what of the grader's own a package was made with.
 
-    test_set   rows of the grader's own; None draws new arithmetic problems, and takes the
-               package's own choice questions, since there are no others to be had
+    test_set   rows of the grader's own; None draws new problems
     squad      a file in the SQuAD format; None takes the one that the profile names
     seed       of the draw
     per_kind   problems of each kind that are drawn, as far as there are so many
@@ -117,13 +115,12 @@ def again_rows(
     if sources.test_set is not None:
         rows = read_references(sources.test_set)
     else:
-        rows = [] if is_choice(own[0].kind) else _drawn(sources.seed, sources.per_kind)
+        rows = _drawn(sources.seed, sources.per_kind)
     prompts = {
         "squad": _squad_prompts(package, reading_file(package, sources), work),
         "test": _math_prompts(package, own, work / "test.jsonl"),
+        "new": _math_prompts(package, rows, work / "new.jsonl"),
     }
-    if rows:
-        prompts["new"] = _math_prompts(package, rows, work / "new.jsonl")
     from tools.llama.generate import generate
 
     def decoded(name: str, weights: Path, asked: Sequence[str]) -> Dict[str, Path]:
@@ -154,7 +151,7 @@ def again_rows(
         minimum = rules.squad.share_of(base_score)
     eligible = is_eligible(found["f1"], found["em"], minimum)
     yield compare(layout.BEST, "eligible, decoded again", best["contest"]["eligible"], eligible)
-    yield from _arithmetic(best["math"], outputs["new" if rows else "test"], rules, sources)
+    yield from _arithmetic(best["math"], outputs["new"], rules, sources)
 
 
 def _same_answers(
@@ -184,8 +181,6 @@ def _arithmetic(
     claims = {k: Share(v["correct"], v["count"]) for k, v in claim["by_kind"].items()}
     shares = {k: Share(v["correct"], v["count"]) for k, v in found["by_kind"].items()}
     anew = f"drawn anew, seed {sources.seed}"
-    if all(map(is_choice, claims)):
-        anew = f"the package's own, {sources.per_kind} of each subject"
     named = sources.test_set.name if sources.test_set else anew
     group = f"test set ({named})"
     common = [kind for kind in shares if kind in claims]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from itertools import zip_longest
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple
 
 from tools.corpus.grammar import NoFit, parse
-from tools.corpus.kinds import ENGLISH, is_choice
+from tools.corpus.kinds import ENGLISH
 from tools.corpus.solve import canonical, solve
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.packaging import layout
-from tools.packaging.grading.choices import choice_fault, known_answers, left_out
 from tools.packaging.grading.rows import Row, compare, count_of, flat
 from tools.packaging.grading.unpack import Package
 from tools.records.prompts import PROBLEM_FRAMES, render_prompt
@@ -141,16 +140,9 @@ def answer_rows(package: Package, name: str) -> Iterator[Row]:
     rows = read_predictions(package.folder / arithmetic)
     yield count_of(arithmetic, "prompts not as training has them", _other_prompts(rows, frame))
     english = sum(row.kind == ENGLISH for row in rows)
-    choices = [row for row in rows if is_choice(row.kind)]
-    known = known_answers(package) if choices else None
-    unknown = [*left_out(choices, known)]
-    if english:
-        unknown.append(f"{english} English problems, which no program solves, left out")
+    left_out = f"{english} English problems, which no program solves, left out" if english else ""
     yield count_of(
-        arithmetic,
-        "references that are not the answer",
-        _wrong_references(rows, known),
-        "; ".join(unknown),
+        arithmetic, "references that are not the answer", _wrong_references(rows), left_out
     )
     if name in (layout.BASE, str(package.best)):
         log = layout.SQUAD_LOGS["baseline" if name == layout.BASE else "best"]
@@ -198,14 +190,9 @@ def _other_prompts(rows: List[Prediction], frame: str) -> Iterator[str]:
             yield f"{row.id!r:.40}"
 
 
-def _wrong_references(rows: List[Prediction], known: Optional[Dict[str, str]]) -> Iterator[str]:
+def _wrong_references(rows: List[Prediction]) -> Iterator[str]:
     for row in rows:
         if row.kind == ENGLISH:
-            continue
-        if is_choice(row.kind):
-            fault = choice_fault(row, known)
-            if fault:
-                yield f"{row.id!r:.40}: {fault}"
             continue
         try:
             parsed = parse(row.problem)

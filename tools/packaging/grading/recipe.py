@@ -141,7 +141,7 @@ def take_over(contents: Contents, plan: Plan, target: Path, work: Path) -> None:
 
 
 def _other_model(theirs: Profile, ours: Profile) -> Iterator[str]:
-    for key in ("task", "model", "tokenizer", "artifacts", "device"):
+    for key in ("model", "tokenizer", "artifacts", "device"):
         if getattr(theirs, key) != getattr(ours, key):
             yield f"profile.yaml: {key}"
 
