@@ -20,6 +20,8 @@ RECORDS ?=
 ifneq ($(words $(RECORDS)),$(if $(RECORDS),1,0))
   $(error RECORDS: '$(RECORDS)' has white space, which make parts names at; move the file)
 endif
+# An adapter that the training begins with: an earlier run's finetune folder, or PEFT's.
+INIT    ?=
 # Of several hosts, the same command on each: how many, which one this is, where the first listens.
 NODES       ?=
 NODE_RANK   ?=
@@ -71,7 +73,7 @@ PIPELINE := fetch convert baseline finetune merge evaluate report all submit pro
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN PARAMETERS\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN PARAMETERS\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -127,7 +129,7 @@ $(PIPELINE): $(C)/resolved
 	+@$(MAKE) $@ PIPELINE_LOCKED=yes
 
 # What the command line says; the file changes only when that changes.
-VARIABLES := $(foreach name,PROFILE BUDGET RECIPE SEED CARDS HBM RECORDS,$(name)=$($(name)))
+VARIABLES := $(foreach name,PROFILE BUDGET RECIPE SEED CARDS HBM RECORDS INIT,$(name)=$($(name)))
 .PHONY: changed
 $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter-out $(file < $(C)/variables),$(VARIABLES)),changed)
 	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
@@ -135,7 +137,7 @@ $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter
 
 # One small file a subject, rewritten only when its content changes: then what needs it is remade.
 $(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
-	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') --seed '$(SEED)' --resume '$(RESUME)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') --output $(C)
+	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') --seed '$(SEED)' --resume '$(RESUME)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') $(if $(INIT),--init '$(INIT)') --output $(C)
 	@touch $@
 
 else
@@ -235,7 +237,7 @@ $(R)/baseline/scores.json: $(R)/baseline/test.jsonl $(C)/corpus.json configs/con
 HOSTS = $(if $(NODES),--nodes '$(NODES)') $(if $(NODE_RANK),--node-rank '$(NODE_RANK)') \
 	$(if $(MASTER_ADDR),--master-addr '$(MASTER_ADDR)') $(if $(MASTER_PORT),--master-port '$(MASTER_PORT)')
 $(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(C)/training.json $(R)/base/model.ckpt $(R)/records/train.mindrecord
-	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --training $(C)/training.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(HOSTS)
+	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --training $(C)/training.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(if $(INIT),--init '$(INIT)') $(HOSTS)
 
 $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
 	$(STAGE) merge -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D)

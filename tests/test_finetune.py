@@ -40,12 +40,14 @@ def test_what_is_handed_on(tmp_path, monkeypatch):
         resolved = tmp_path / "training.json"
         resolved.write_text(json.dumps({"bfloat16_matmul": bfloat16}))
         run(tmp_path, "--training", str(resolved))
+    run(tmp_path, "--init", str(tmp_path))
     assert calls == [
-        (*paths, 2, ALONE, True, False),
-        (*paths, 5, ALONE, True, False),
-        (*paths, 5, Hosts(2, 1, "a", 8118), False, False),
-        (*paths, 5, ALONE, True, True),
-        (*paths, 5, ALONE, True, False),
+        (*paths, 2, ALONE, True, False, None),
+        (*paths, 5, ALONE, True, False, None),
+        (*paths, 5, Hosts(2, 1, "a", 8118), False, False, None),
+        (*paths, 5, ALONE, True, True, None),
+        (*paths, 5, ALONE, True, False, None),
+        (*paths, 5, ALONE, True, False, tmp_path),
     ]
 
 

@@ -342,6 +342,11 @@ for _command in (*COMMANDS, weights):
 @click.option("--hbm", type=click.IntRange(1), help="GB a card  [default: the profile's]")
 @click.option("--records", type=_IN, help="MindRecord to train on instead of the corpus.")
 @click.option(
+    "--init",
+    type=click.Path(path_type=Path, exists=True),
+    help="Adapter that the training begins with.",
+)
+@click.option(
     "--resume",
     type=click.Choice(["auto", "no"]),
     default="auto",
@@ -361,6 +366,7 @@ def config(
     cards: Optional[int],
     hbm: Optional[int],
     records: Optional[Path],
+    init: Optional[Path],
     resume: str,
     output: Path,
 ) -> None:
@@ -375,10 +381,8 @@ def config(
     chosen = choose(profile, budget, recipe)
     for fault in recipe_faults(chosen.mix, recipe_path(chosen.recipe)):
         raise fault
-    going_on = resume == "auto"
-    written = resolve(
-        output, profile, budget, recipe, seed, cards, hbm, given=records, resume=going_on
-    )
+    given = {"given": records, "resume": resume == "auto", "init": init}
+    written = resolve(output, profile, budget, recipe, seed, cards, hbm, **given)
     changed = [name for name, new in written.items() if new]
     click.echo(f"{output}: {', '.join(changed) + ' changed' if changed else 'as before'}")
     if records is None and not (output.parent / "finetune" / "run.json").is_file():

@@ -15,6 +15,9 @@ Example:
   python -m tools.finetune --config runs/R/config/finetune.yaml --model runs/R/config/model.json
   --base runs/R/base/model.ckpt --records runs/R/records/train.mindrecord --output runs/R/finetune
 
+  A second stage, of other rows, from the adapter of the first:
+  python -m tools.finetune … --init runs/first/finetune --output runs/second/finetune
+
   On each of two hosts, with its own --node-rank:
   python -m tools.finetune … --nodes 2 --node-rank 0 --master-addr 10.0.0.1 --master-port 8118
 """
@@ -42,6 +45,11 @@ _FILE = click.Path(path_type=Path)
     show_default=True,
     help="auto: go on where a training of the same inputs was cut short.",
 )
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path, exists=True),
+    help="Adapter to begin with: a training's output, one checkpoint, or a PEFT folder.",
+)
 @click.option("--training", type=_FILE, help="training.json as the profile resolves.")
 @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Hosts.")
 @click.option("--node-rank", type=click.IntRange(0), default=0, help="Number of this host, from 0.")
@@ -55,6 +63,7 @@ def main(
     output: Path,
     checkpoints: int,
     resume: str,
+    init: Optional[Path],
     training: Optional[Path],
     nodes: int,
     node_rank: int,
@@ -79,7 +88,8 @@ def main(
     hosts = Hosts(nodes, node_rank, master_addr, master_port)
     bfloat16 = training is not None and read_resolved(training, [_BFLOAT16])[_BFLOAT16]
     go_on = resume == "auto"
-    result = finetune(config, model, base, records, output, checkpoints, hosts, go_on, bfloat16)
+    files = (config, model, base, records, output)
+    result = finetune(*files, checkpoints, hosts, go_on, bfloat16, init)
     click.echo(f"{output}: {result['steps']} steps, checkpoints at {result['checkpoints']}")
 
 

@@ -55,6 +55,20 @@ def test_given_records_are_noted_and_held_against_the_config(opened: Package) ->
         training.given_records(opened)
 
 
+def test_the_adapter_that_a_training_began_with_is_noted(opened: Package) -> None:
+    assert training.first_adapter(opened) == ""
+    record = {"adapter": "runs/first/finetune", "sha256": "cd" * 32, "init": None}
+    edit(opened.folder / "training/run.json", init=record)
+    with pytest.raises(UserError, match=r"configs/training\.json names None"):
+        training.first_adapter(opened)
+    edit(opened.folder / layout.TRAINING, init="runs/first/finetune")
+    note = training.first_adapter(opened)
+    assert f"began with the adapter runs/first/finetune (sha256 {'cd' * 32}), which" in note
+    edit(opened.folder / "training/run.json", init=None)
+    with pytest.raises(UserError, match="its init is None"):
+        training.first_adapter(opened)
+
+
 def test_honest_steps_and_losses(opened: Package, rules: Contest) -> None:
     assert failed(training.step_rows(opened, rules)) == []
     assert failed(training.loss_rows(opened, 7168)) == []

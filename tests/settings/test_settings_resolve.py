@@ -133,6 +133,7 @@ OTHERS = [
     ({"cards": 1}, "CARDS=2"),
     ({"profile": "smollm2-135m"}, "PROFILE=tiny, CARDS=2"),
     ({"given": Path("x.mindrecord")}, "RECORDS=None"),
+    ({"init": Path("runs/first/finetune")}, "INIT=None"),
 ]
 
 
@@ -155,7 +156,8 @@ def test_another_unfinished_training_is_given_up_only_if_one_says_so(
     with pytest.raises(UserError, match=f"holds an unfinished training of {held}; .*RESUME=no"):
         run(**other)
     assert {path.name: path.read_bytes() for path in (tmp_path / "config").iterdir()} == before
-    assert "profile.json" in run(**other, resume=False) or "given" in other
+    changed = run(**other, resume=False)
+    assert changed & {"profile.json", "records.json", "training.json"}
 
 
 @pytest.mark.parametrize("left", ["finished", "killed"])
@@ -201,7 +203,7 @@ def test_bfloat16_is_for_trainings_of_the_pretrained_cpu_profile(run, tmp_path, 
     """The losses that tests expect of tiny are those of float32; cards have a config of theirs."""
     run(profile=profile)
     training = json.loads((tmp_path / "config" / "training.json").read_text())
-    assert training == {"bfloat16_matmul": profile == "smollm2-135m"}
+    assert training == {"bfloat16_matmul": profile == "smollm2-135m", "init": None}
 
 
 def test_bfloat16_on_cards_is_the_configs_own(run, configs):

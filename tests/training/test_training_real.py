@@ -145,6 +145,29 @@ def test_killed_and_resumed_it_is_as_if_nothing_had_been(inputs, whole, tmp_path
         assert all(np.allclose(one.read(n), other.read(n), atol=tolerance) for n in one.names())
 
 
+def test_a_stage_begins_where_the_first_ended_and_survives_a_kill(inputs, whole, tmp_path):
+    words = [*command(inputs, tmp_path, workers=1, batch=4), "--init", str(whole)]
+    work = tmp_path / "finetune.work"
+    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL, text=True) as process:
+        wait_for_steps(work / "loss.csv", 13, process)
+        process.send_signal(signal.SIGKILL)
+    train(words)
+    found = losses(tmp_path / "finetune")
+    undisturbed = command(inputs, tmp_path, workers=1, batch=4, name="undisturbed")
+    train([*undisturbed, "--init", str(whole / "adapters" / "5.ckpt")])
+    expected = losses(tmp_path / "undisturbed")
+    assert [row["step"] for row in found] == list(range(1, 25))
+    assert np.allclose([r["loss"] for r in found], [r["loss"] for r in expected], atol=1e-5)
+    # The same rows in the same order: the first step differs from the first stage's by what that
+    # one has learnt, and the optimiser begins anew.
+    first = losses(whole)
+    assert found[0]["loss"] < first[0]["loss"] - 1e-3
+    assert found[0]["learning_rate"] == first[0]["learning_rate"]
+    told = json.loads((tmp_path / "finetune" / "run.json").read_text())
+    assert told["resumed_at"] > 0 and told["init"]["init"] is None
+    assert told["init"]["base"] == told["base"]["sha256"]
+
+
 def test_two_workers_are_one_with_the_same_batch(inputs, tmp_path):
     """Twenty steps of all the rows, so that it does not matter who has which of them."""
     found = {}

@@ -30,12 +30,14 @@ def resolve(
     configs: Path = CONFIGS,
     given: Optional[Path] = None,
     resume: bool = True,
+    init: Optional[Path] = None,
 ) -> Dict[str, bool]:
     """Write the resolved files into `output`; name → whether its content changed.
 
     recipe  None: the budget's
     given   a record file to train on instead of the corpus; its name alone is noted.
     resume  whether what an unfinished training has left is to be kept
+    init    adapter that the training begins with
 
     profile.json     what was asked for: names, budget, seed, cards, GB of memory a card
     model.json       source of the weights, the shape's config, LoRA's config
@@ -45,7 +47,7 @@ def resolve(
                      `given` its name and the model's vocabulary
     prompts.json     how many reading questions, prompt frame
     evaluation.json  lengths, by prompt file, and batch of the decoding
-    training.json    whether the training may multiply in bfloat16
+    training.json    whether the training may multiply in bfloat16, and the adapter it begins with
     finetune.yaml    MindFormers' config with seed, epochs, parallelism and the architecture for
                      packed rows filled in
 
@@ -116,9 +118,13 @@ def resolve(
             "min_new_tokens": settings.evaluation.min_new_tokens,
             "max_new_tokens": [f"{name}={length}" for name, length in lengths.items()],
         },
-        "training.json": settings.model_dump(include={"bfloat16_matmul"}),
+        "training.json": {
+            **settings.model_dump(include={"bfloat16_matmul"}),
+            "init": init.as_posix() if init else None,
+        },
     }
-    _refuse_another_training(output, {**files["profile.json"], **files["records.json"]}, resume)
+    asked = {key: value for name in _ASKED for key, value in files[name].items()}
+    _refuse_another_training(output, asked, resume)
     texts = {
         name: json.dumps(value, ensure_ascii=False, indent=2) + "\n"
         for name, value in files.items()
@@ -127,7 +133,8 @@ def resolve(
     return {name: _write_if_changed(output / name, text) for name, text in texts.items()}
 
 
-# What makes another training, by the name of its variable.
+# What makes another training, by the name of its variable; the files that say it.
+_ASKED = ("profile.json", "records.json", "training.json")
 _TRAINING = {
     "PROFILE": "profile",
     "BUDGET": "budget",
@@ -136,13 +143,14 @@ _TRAINING = {
     "CARDS": "cards",
     "HBM": "hbm",
     "RECORDS": "given",
+    "INIT": "init",
 }
 
 
 def _refuse_another_training(output: Path, asked: Dict[str, Any], resume: bool) -> None:
     """UserError where the run holds a training of another choice: it is never trained over."""
     run, told = output.parent, {}
-    for path in (output / "records.json", output / "profile.json"):
+    for path in (output / name for name in _ASKED):
         told.update(read_resolved(path, []) if path.is_file() else {})
     other = [
         f"{variable}={told.get(key)}"

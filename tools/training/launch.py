@@ -7,12 +7,13 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import yaml
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import CheckFailed, UserError
+from tools.files.hashing import content_of
 from tools.llama.bridge import release_on_path
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, check_adapter
@@ -22,6 +23,7 @@ from tools.settings.native import read_finetune
 from tools.settings.resolve import read_resolved
 from tools.settings.stacks import for_stack
 from tools.training import graphs, resume, workers
+from tools.training.chain import open_initial
 from tools.training.inputs import check_inputs, count_parameters, even_steps, labels_per_row
 from tools.training.losses import draw_losses, read_losses
 from tools.training.resume import Start
@@ -42,6 +44,7 @@ def finetune(
     hosts: Hosts = ALONE,
     go_on: bool = True,
     bfloat16: bool = False,
+    initial: Optional[Path] = None,
 ) -> Dict[str, Any]:
     """Train adapters as `config` says and return the contents of `output`/run.json.
 
@@ -55,6 +58,7 @@ def finetune(
     hosts        on each of which this runs; each writes all of `output`
     go_on        from the newest whole state of an earlier training of the same inputs
     bfloat16     whether matrices are multiplied in bfloat16 where the processor has units for it
+    initial      adapter to begin with, as `chain.open_initial` takes it, in place of fresh matrices
 
     Work is done in `output`.work, which a failed or killed training leaves there. Raises UserError
     before anything is started where config, data and weights do not fit, or that folder holds steps
@@ -78,6 +82,9 @@ def finetune(
         )
     output = output.resolve()
     work = output.with_name(output.name + ".work")
+    scratch = work.with_name(work.name + ".initial")
+    base_sha256 = content_of(base).sha256
+    begun = open_initial(initial, shape, lora, base_sha256, scratch) if initial else None
     precision = matmul_precision(bfloat16)
     inputs = {
         "config": native,
@@ -85,11 +92,13 @@ def finetune(
         "records": resume.identity(records),
         "checkpoints": checkpoints,
         "matmul_precision": precision,
+        "init": begun.record["sha256"] if begun else None,
     }
     start = _open(work, inputs, go_on)
     _tell(parameters, steps, start, count, hosts)
     wanted = even_steps(steps, checkpoints)
-    job = _job(native, work, base, records, wanted, start, hosts)
+    job = _job(native, work, base, records, wanted, start, hosts, begun.path if begun else None)
+    shutil.rmtree(scratch, ignore_errors=True)
     name = graphs.name_of(native, steps, count, hosts.rank)
     graph = graphs.place(name, work, workers.last_line(work / LOSSES) is not None)
     doing = "reading the graph, some seconds" if graph.is_dir() else _COMPILING
@@ -106,6 +115,8 @@ def finetune(
         "hosts": hosts.count,
         "seed": native["seed"],
         "matmul_precision": precision,
+        "base": {"sha256": base_sha256},
+        "init": begun.record if begun else None,
         "resumed_at": start.step or None,
         "wall_seconds": round(time.time() - started, 1),
         "training_seconds": round(seconds, 1),
@@ -153,8 +164,13 @@ def _job(
     wanted: List[int],
     start: Start,
     hosts: Hosts,
+    adapter: Optional[Path],
 ) -> Dict[str, Any]:
-    """What the workers are told; with a state, weights and state are put together first."""
+    """Return what the workers are told.
+
+    What they begin with is one file: the base weights, and behind them the newest state or, where
+    there is none, the `adapter` to begin with.
+    """
     count = native["parallel_config"]["data_parallel"]
     checkpoint = base.resolve()
     if start.state is not None:
@@ -166,6 +182,8 @@ def _job(
         for rank in range(hosts.rank * local, (hosts.rank + 1) * local):
             (checkpoint / f"rank_{rank}").mkdir()
             (checkpoint / f"rank_{rank}" / whole.name).symlink_to(whole)
+    elif adapter is not None:
+        checkpoint = resume.whole_checkpoint(base, adapter, work / "initial.ckpt")
     interval = wanted[0]
     return {
         "config": str(_native_config(native, work, records)),

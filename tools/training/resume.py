@@ -96,7 +96,7 @@ def newest_state(work: Path, warn: Warn) -> Start:
 
 
 def whole_checkpoint(base: Path, state: Path, output: Path) -> Path:
-    """Write base weights and state as one checkpoint, as MindFormers resumes from; return it.
+    """Write base weights and state, or adapter, as one checkpoint for MindFormers; return its path.
 
     A checkpoint is one protobuf message with a repeated field: two files, one behind the other,
     are the checkpoint that has the entries of both.

@@ -46,6 +46,9 @@ def reproduce_rows(
     that file is needed and not named.
     """
     plan = plan_of(package)
+    if plan.init is not None:
+        what = f"training began with the adapter {plan.init}, which the package does not hold"
+        raise UserError(what, layout.TRAINING, "give --depth score")
     if plan.given is not None and records is None:
         what = f"training read {plan.given}, which the package does not hold"
         raise UserError(what, layout.RECORDS, "name that file: --records")

@@ -25,6 +25,7 @@ from tools.settings.profile import CONFIGS, Profile, check_name, read_profile, r
 from tools.settings.resolve import read_resolved, resolve
 
 _LARGEST = 1 << 20
+_LONGEST_PATH = 4096
 # Numbers of finetune.yaml that make another model, or another machine.
 _FIXED = ("model.model_config.", "context.", "parallel.", "parallel_config.")
 # ... and the exceptions; all other numbers and switches are a team's choice.
@@ -43,6 +44,7 @@ class Plan(NamedTuple):
     """The variables of `make`, as a package was made with.
 
     given   name of the record file that was trained on instead of the corpus
+    init    adapter that the training began with, as it was named
     """
 
     profile: str
@@ -52,6 +54,7 @@ class Plan(NamedTuple):
     cards: int
     hbm: Optional[int] = None
     given: Optional[str] = None
+    init: Optional[str] = None
 
     def words(self) -> List[str]:
         """`PROFILE=tiny`, …; without a value that is none."""
@@ -60,8 +63,8 @@ class Plan(NamedTuple):
 
     def resolve(self, output: Path, configs: Path) -> None:
         """Write the resolved files of `configs` into `output`."""
-        given = None if self.given is None else Path(self.given)
-        resolve(output, *(getattr(self, name) for name in VARIABLES), configs=configs, given=given)
+        named = {key: getattr(self, key) and Path(getattr(self, key)) for key in ("given", "init")}
+        resolve(output, *(getattr(self, name) for name in VARIABLES), configs=configs, **named)
 
 
 VARIABLES = ("profile", "budget", "recipe", "seed", "cards", "hbm")
@@ -80,7 +83,10 @@ def plan_of(package: Package) -> Plan:
     names = [check_name(str(told[key]), where) for key in ("profile", "budget", "recipe")]
     if given is not None:
         given = check_name(given if isinstance(given, str) else "", "configs/records.json")
-    return Plan(*names, told["seed"], told["cards"], told["hbm"], given)
+    init = read_resolved(package.folder / layout.TRAINING, []).get("init")
+    if init is not None and not (isinstance(init, str) and 0 < len(init) <= _LONGEST_PATH):
+        raise UserError(f"init is {init!r:.40}", layout.TRAINING, "ask the team")
+    return Plan(*names, told["seed"], told["cards"], told["hbm"], given, init)
 
 
 def differences(package: Package, plan: Plan, configs: Path, work: Path) -> List[str]:

@@ -97,6 +97,26 @@ def given_records(package: Package) -> str:
     )
 
 
+def first_adapter(package: Package) -> str:
+    """Return what cannot be measured of a training that began with an adapter; else ''.
+
+    Raises UserError where configs/training.json and training/run.json do not both name one.
+    """
+    resolved = package.folder / layout.TRAINING
+    named = read_resolved(resolved, []).get("init") if resolved.is_file() else None
+    begun = read_resolved(package.folder / "training/run.json", []).get("init")
+    if named is None and begun is None:
+        return ""
+    if named is None or not isinstance(begun, dict):
+        what = f"its init is {str(begun)[:80]}, {layout.TRAINING} names {str(named)[:80]}"
+        raise UserError(what, "training/run.json", "ask the team")
+    sha256 = str(begun.get("sha256"))[:64]
+    return (
+        f"Training began with the adapter {str(named)[:80]} (sha256 {sha256}), "
+        "which the package does not hold: what that one was trained on was not measured."
+    )
+
+
 def loss_rows(package: Package, trained: int) -> Iterator[Row]:
     """loss.csv against the losses that the workers' logs print, and each log against itself."""
     table = {step.step: step.loss for step in read_losses(package.folder / layout.LOSSES)}
