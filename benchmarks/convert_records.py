@@ -26,7 +26,7 @@ import click
 
 from tools.cli import Command
 from tools.corpus.kinds import UNIQUE
-from tools.corpus.replica import FULL, write_replica
+from tools.corpus.render import render
 from tools.corpus.rows import make_row, read_rows, write_rows
 from tools.corpus.sample import draw, proportional
 from tools.files.errors import UserError
@@ -37,6 +37,10 @@ SEQ_LENGTH = 256
 # Of the organisers' way only so many rows are converted: its rate does not depend on how many.
 SUBSET = 4000
 _BATCH = 2048
+# As many as train.json has in Chinese.
+FULL = 800_000
+# Prime, and no divisor of the counts used: a fixed shuffle.
+_STEP = 7919
 
 
 # --- Pieces, each called in a process of its own; they return what they measured ----------------
@@ -218,9 +222,19 @@ def command(name: str, repeat: int, folder: Path, *arguments: object) -> Dict[st
 def make_rows(path: Path, count: int) -> None:
     """Generate rows of the corpus, kinds mixed, in the proportions of the contest's file."""
     problems = draw(proportional(count, UNIQUE, UNIQUE), seed=1)
-    step = 7919  # prime, and no divisor of the counts used: a fixed shuffle
-    mixed = [problems[(index * step) % count] for index in range(count)]
+    mixed = [problems[(index * _STEP) % count] for index in range(count)]
     write_rows(path, (make_row(p, f"{p.kind}-{i}") for i, p in enumerate(mixed)))
+
+
+def make_train_json(path: Path) -> None:
+    """Write as many rows as train.json has: its unique problems by kind, half of them twice."""
+    pairs = [render(problem) for problem in draw(UNIQUE, seed=1)]
+    lines = [
+        json.dumps({"problem": problem, "solution": solution}, ensure_ascii=False) + "\n"
+        for problem, solution in pairs
+    ]
+    with path.open("w", encoding="utf-8") as handle:
+        handle.writelines(lines[(index * _STEP) % len(lines)] for index in range(FULL))
 
 
 # --- The report --------------------------------------------------------------------------------
@@ -246,7 +260,7 @@ def measure(rows: Path, tokenizer: Path, folder: Path, repeat: int) -> Dict[str,
 
 def scale(tokenizer: Path, folder: Path) -> Dict[str, Any]:
     """Measure the real commands on a file of the size of train.json, once."""
-    write_replica(folder / "train.json")
+    make_train_json(folder / "train.json")
     rows, output = folder / "rows.jsonl", folder / "all.mindrecord"
     math = command("math", 1, folder, "--input", folder / "train.json", "--output", rows)
     options = ("--input", rows, "--tokenizer", tokenizer, "--seq-length", SEQ_LENGTH)

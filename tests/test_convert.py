@@ -17,7 +17,7 @@ from tools.files.errors import UserError
 ROOT = Path(__file__).resolve().parents[1]
 READING = ROOT / "material" / "embedded" / "reading.json"
 SUBCOMMANDS = (
-    *("math", "describe", "generate-corpus", "records", "squad", "prompts", "tokenizer"),
+    *("math", "describe", "records", "squad", "prompts", "tokenizer"),
     *("weights", "config"),
 )
 
@@ -151,19 +151,6 @@ def test_describe(source, tmp_path):
     fault = run("describe", "--folder", folder, "--tokenizer", source, "--seq-length", 64, code=2)
     assert fault.count("\n") == 1 and "train.json" in fault
     run("describe", "--folder", tmp_path, "--tokenizer", model, "--seq-length", 64, code=2)
-
-
-def test_generate_corpus(tmp_path):
-    path = tmp_path / "train.json"
-    done = run("generate-corpus", "--output", path, "--rows", 500, "--seed", 2)
-    assert done.splitlines()[-1].startswith(f"{path}: 500 rows, ")
-    again = tmp_path / "again.json"
-    run("generate-corpus", "--output", again, "--rows", 500, "--seed", 2)
-    assert path.read_bytes() == again.read_bytes()
-    for rows in (0, 809_994):
-        done = run("generate-corpus", "--output", path, "--rows", rows, code=2)
-        assert done == f"error: rows: {rows} rows cannot be generated; ask for 1 to 809993\n"
-    assert path.read_bytes() == again.read_bytes()
 
 
 def test_options_from_a_config(source, tmp_path):

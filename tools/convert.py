@@ -42,11 +42,6 @@ Example:
 
   python -m tools.convert describe --folder corpus --tokenizer tokenizer.model --seq-length 256
 """
-_GENERATE = """
-Example:
-
-  python -m tools.convert generate-corpus --output train.json
-"""
 _RECORDS = """
 Example:
 
@@ -190,24 +185,6 @@ def describe(folder: Path, tokenizers: Tuple[Path, ...], seq_length: int, prompt
             f"{name}: {length['mean']:.1f} tokens a row, half below {length['p50']}, longest "
             f"{length['max']}; {over:.1f} % over {seq_length}"
         )
-
-
-@main.command(epilog=_GENERATE)
-@config_option
-@click.option("--output", type=_OUT, required=True, help="JSON lines, as train.json has them.")
-@click.option("--rows", type=int, help="Rows  [default: all of train.json, 809993]")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the draw.")
-def generate_corpus(output: Path, rows: Optional[int], seed: int) -> None:
-    """A stand-in for train.json: as many rows, problems and repeats of each kind.
-
-    The problems are others, drawn in the same slots; fewer rows keep the share of duplicates. The
-    English rows are from templates and marked "source": "template".
-    """
-    from tools.corpus.replica import FULL, write_replica
-
-    counts = write_replica(output, FULL if rows is None else rows, seed).values()
-    total, unique = (sum(count[name] for count in counts) for name in ("rows", "unique"))
-    click.echo(f"{output}: {total} rows, {unique} different problems")
 
 
 @main.command(epilog=_RECORDS)

@@ -22,7 +22,6 @@ from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text
 from tools.corpus.rounding import Rounding
 from tools.corpus.sample import generate
-from tools.corpus.templates.draw import draw_english
 from tools.corpus.worked.styles import STYLES, Style, work_out, work_out_english
 from tools.files.parallel import ordered_map
 
@@ -89,16 +88,24 @@ def test_twenty_thousand_solutions(kind):
     assert not [fault for found in ordered_map(faults, jobs) for fault in found][:2]
 
 
-@pytest.mark.slow
-def test_english_solutions():
-    for problem, solution in draw_english(5000, random.Random(2)):
-        box = english.boxed(solution)
-        answer = english.numeric(box) or box
-        for name in ("direct", "answer"):
-            style = Style(name)
-            text = work_out_english(solution, answer, style)
-            assert not check_solution(problem, text, style, answer=answer)
-            assert text.splitlines()[-1] == f"#### {answer}"
+_BOXES = [
+    *("12", "-3.50", "1,234", r"\frac{6}{8}", r"3\frac{1}{2}", r"\sqrt{16}", r"1{,}250\text{ cm}"),
+    *(r"\sqrt{2}", r"2\pi", "(1, -2)", r"\{1, 2\}", "x^2 + 1", r"\text{Evelyn}", "1011_{2}"),
+]
+
+
+@pytest.mark.parametrize("box", _BOXES)
+@pytest.mark.parametrize(
+    "prose", ["So $x = \\boxed{{{}}}$.", "It is\n\n$$\\boxed{{{}}}$$\n\nas claimed.\n"]
+)
+def test_english_solutions(box, prose):
+    solution = prose.format(box)
+    answer = english.numeric(box) or box
+    for name in ("direct", "answer"):
+        style = Style(name)
+        text = work_out_english(solution, answer, style)
+        assert not check_solution("What is $x$?", text, style, answer=answer)
+        assert text.splitlines()[-1] == f"#### {answer}"
 
 
 _POWER_STEP = re.compile(r"[0-9.]+\^[0-9]+ = [0-9.]+ \* [0-9.]+")

@@ -10,7 +10,7 @@ contest's frozen MindFormers (mid 2024) under Python 3.9 and mindspore 2.7.0, un
 - `sha256`: of all `input_ids` and all `labels` as int32, little-endian, in order, with LLaMA-3's
   tokenizer.model; squad by mindformers/tools/dataset_preprocess/llama/squad_data_process.py
   --mode eval --max_length 8192. `cuts` are those rows of `random_conversations` at which the script
-  does not stop.
+  does not stop. `train` and `conversations` are of generated rows that the project no longer makes.
 """
 
 from __future__ import annotations

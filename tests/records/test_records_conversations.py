@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records_organisers import GOLDEN, write
+from records_organisers import write
 
-from tools.corpus.replica import write_replica
 from tools.corpus.stream import read_blocks
 from tools.files.errors import UserError
 from tools.records.conversations import block_conversations, write_conversations
@@ -49,14 +47,6 @@ def test_the_bytes_that_json_dump_writes_and_the_same_turns_back(pairs, tmp_path
     as_the_organisers_write(framed, folder / "theirs.json")
     assert (folder / "ours.json").read_bytes() == (folder / "theirs.json").read_bytes()
     assert read(folder / "ours.json") == framed
-
-
-def test_the_organisers_own_file(tmp_path):
-    expected = json.loads(GOLDEN.read_text("utf-8"))["sha256"]["conversations"]
-    write_replica(tmp_path / "train.json", expected["rows"], 7)
-    write_conversations(tmp_path / "train.json", tmp_path / "out.json", "stanford")
-    content = (tmp_path / "out.json").read_bytes()
-    assert hashlib.sha256(content).hexdigest() == expected["file"]
 
 
 def test_a_first_turn_of_the_assistant_is_left_out(tmp_path):

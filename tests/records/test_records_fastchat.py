@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records_organisers import EDGES, GOLDEN, random_conversations, write
 
-from tools.corpus.replica import write_replica
 from tools.corpus.stream import read_blocks
 from tools.records.conversations import block_conversations, write_conversations
 from tools.records.examples import IGNORED
@@ -68,16 +67,13 @@ def digest(ids, labels):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("name", ["problems", "train", "random", "cuts"])
+@pytest.mark.parametrize("name", ["problems", "random", "cuts"])
 def test_rows_with_the_real_vocabulary(golden, shared, tmp_path, name):
     tokenizer = open_tokenizer(shared / "llama3" / "tokenizer.model")
     expected = golden["sha256"][name]
     room, path = expected["seq_length"] + 1, tmp_path / "c.json"
     if name == "problems":
         write_conversations(shared / "contest" / "problems-200.json", path, "none")
-    elif name == "train":
-        write_replica(tmp_path / "train.json", expected["rows"], 7)
-        write_conversations(tmp_path / "train.json", path, "stanford")
     else:
         write(path, random_conversations(1000))
     rows = encode_conversations(texts_of(path), tokenizer, room)

@@ -27,7 +27,6 @@ UNIQUE: Dict[str, int] = {
 
 CHINESE: Tuple[str, ...] = tuple(UNIQUE)
 ENGLISH = "english"
-UNIQUE_ENGLISH = 9993
 KINDS: Tuple[str, ...] = (*CHINESE, ENGLISH)
 
 

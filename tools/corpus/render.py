@@ -46,6 +46,9 @@ def solution_text(problem: Problem, value: Optional[Value] = None) -> str:
     return _TEMPLATES[problem.kind][1].format(*operands(problem), value=number_text(value))
 
 
-def render(problem: Problem) -> Tuple[str, str]:
-    """Give the problem and its solution in the source's words; `grammar.parse` inverts it."""
-    return problem_text(problem), solution_text(problem)
+def render(problem: Problem, value: Optional[Value] = None) -> Tuple[str, str]:
+    """Return the problem and its solution in the source's words; `grammar.parse` inverts it.
+
+    `value` saves solving once more.
+    """
+    return problem_text(problem), solution_text(problem, value)

@@ -82,13 +82,7 @@ class Misfit(NamedTuple):
 def make_row(problem: Problem, id: str) -> Row:
     """Solve a problem and state it as a row in the source's words."""
     value = solve(problem)
-    return Row(
-        id,
-        problem.kind,
-        render.problem_text(problem),
-        render.solution_text(problem, value),
-        canonical(value),
-    )
+    return Row(id, problem.kind, *render.render(problem, value), canonical(value))
 
 
 def unframed(text: str) -> str:
