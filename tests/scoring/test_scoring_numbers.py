@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tools.corpus.grammar import parse
 from tools.scoring.numbers import answer_part, find_number
 
 FRAME = "Below is an instruction.\n\n### Instruction:\n{}\n\n### Response:"
@@ -124,3 +126,53 @@ def test_hostile_text_is_read_in_linear_time():
     for piece in ("\\boxed{", "1,", "1,111", "-", "- ", "9", "1/", "\\frac{1", "0.", "e1", "m}^{"):
         find_number(piece * (20_000 // len(piece)))
         assert isinstance(answer_part(piece * (20_000 // len(piece)), piece), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"-39x = -79，所以 $\boxed{x = \frac{79}{39}}$", "79/39"),
+        (r"答案是 $\boxed{\text{42}}$。", "42"),
+        (r"$\boxed{x = -0.5}$", "-1/2"),
+        (r"\boxed{k \approx \dfrac{1}{3}}", "1/3"),
+        (r"\boxed{\mathbf{-3.5}}", "-7/2"),
+        (r"\boxed{\text{42 cm}}", "42"),
+        (r"\boxed{y=2.85\times10^{3}}", "2850"),
+        (r"\boxed{x=1, y=2}", None),
+        (r"\boxed{x = 1 \text{ or } 2}", None),
+    ],
+)
+def test_a_box_is_one_number_whatever_dresses_it(text, value):
+    found = find_number(text)
+    assert (found and found.value) == (Fraction(value) if value else None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("y = 2.85 x 10^85", "y ≈ 2.85×10⁸⁵", "y = 2.85 × 10^85", r"2.85 \times 10^{85}"),
+        *("2.85*10**85", "2.85·10^(85)", "2.85e85", "2.85 X 10^+85", "2.85乘以10的85次方"),
+    ],
+)
+def test_all_spellings_of_a_power_of_ten(text):
+    found = find_number(text)
+    assert (found.value, found.decimals, found.exponent) == (285 * 10**83, 2, 85)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("10^3", "1000"), ("10⁻³", "1/1000"), ("-10^2", "-100"), ("2^10", None), ("5²", None)],
+)
+def test_a_power_of_something_else_is_no_number(text, value):
+    """Neither its base nor its exponent is what it states."""
+    found = find_number(text)
+    assert (found and found.value) == (Fraction(value) if value else None)
+
+
+@pytest.mark.parametrize("dash", ["-", "‐", "‑", "‒", "–", "−", "﹣", "－"])
+def test_minus_signs(dash):
+    assert find_number(f"结果是 {dash}12.5").value == Fraction(-25, 2)
+    assert find_number(rf"\boxed{{{dash}12.5}}").value == Fraction(-25, 2)
+    # Between two numbers it is a range.
+    assert find_number(f"在 10{dash}12.5 之间").value == Fraction(25, 2)
+    assert parse(f"计算 5 - {dash}12.5 等于多少？").numbers == (5, Decimal("-12.5"))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import marshal
+import tempfile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.files.errors import UserError
+from tools.scoring import squad
 from tools.scoring.squad import Answer, em_f1, first_line, official_em_f1, score_squad
 
 CHARS = st.sampled_from(
@@ -99,3 +102,16 @@ def test_equals_mindformers(tmp_path, monkeypatch):
         assert (scores["f1"], scores["em"]) == (expected["F1"], expected["Em"])
 
     equal()
+
+
+def test_a_cache_of_jiebas_that_somebody_left_plays_no_part(tmp_path, monkeypatch):
+    """jieba itself reads $TMPDIR/jieba.cache with marshal if it is newer than its dictionary."""
+    text = "the 35 million dollars in total"
+    expected = list(squad._cut(text))
+    frequencies = {"the 35": 10**9, "t": 0, "th": 0, "the": 0, "the ": 0, "the 3": 0}
+    (tmp_path / "jieba.cache").write_bytes(marshal.dumps((frequencies, 10**9)))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    squad._jieba.cache_clear()
+    assert list(squad._cut(text)) == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["jieba.cache"]
+    assert squad._jieba().total > 10**7 and "the 35" not in squad._jieba().FREQ

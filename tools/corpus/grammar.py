@@ -165,7 +165,10 @@ _GRAMMAR: Dict[str, Tuple[Pattern[str], Callable[..., Problem]]] = {
         _pair("fraction", divisor=1),
     ),
 }
-_SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-", "–": "-"})
+# Hyphen, non-breaking hyphen, figure dash, en dash, minus sign, small and full-width hyphen-minus:
+# what keyboards, word processors and models write for a minus. The em dash is punctuation.
+MINUS_SIGNS = dict.fromkeys("‐‑‒–−﹣－", "-")
+_SIGNS = str.maketrans({"×": "*", "÷": "/", **MINUS_SIGNS})
 
 
 _SECOND_LOOK = frozenset((*_GRAMMAR, "请"))

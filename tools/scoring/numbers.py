@@ -12,13 +12,17 @@ from fractions import Fraction
 from typing import NamedTuple, Optional, Union
 
 from tools.corpus.english import boxed, numeric
+from tools.corpus.grammar import MINUS_SIGNS
 from tools.corpus.rows import unframed
 
 # Hostile text must not cost memory: 1e999999999 is no answer to any problem (the largest
 # right one has about 100 digits).
 _MOST_DIGITS = 400
 
-_WIDE = str.maketrans("０１２３４５６７８９．％＋－−／＊Ｅｅ（）", "0123456789.%+--/*Ee()")
+_WIDE = str.maketrans("０１２３４５６７８９．％＋／＊Ｅｅ（）", "0123456789.%+/*Ee()")
+_WIDE.update(str.maketrans(MINUS_SIGNS))
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_RAISED = re.compile("(?<=[0-9])[ \t]?([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _WIDE_COMMA = re.compile("(?<=[０-９])，(?=[０-９]{3}(?![０-９]))")
 _LATEX_THOUSANDS = re.compile(r"\{,\}|,\\!|\\!,")
 _FRACTION = re.compile(
@@ -31,12 +35,23 @@ _UNIT_POWER = re.compile(r"(?:(?<![A-Za-z])[cdkm]?m|米)(\}?)(?:\^\{?)?[23]\}?(?
 _NEGATIVE_WORD = re.compile(r"负\s*(?=[0-9.])")
 
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|(?<![0-9.])\.[0-9]+"
+_TIMES = r"[ \t]?(?:[×✕xX*·⋅∙]|\\times|\\cdot|乘以?)[ \t]?"
+_TO_THE = r"[ \t]?(?:\^|\*\*|的(?=[-+]?[0-9]+次))[ \t]?[({]?"
 _NUMBER = re.compile(
     rf"(?P<sign>-[ \t]*)?(?P<digits>{_DIGITS})"
     r"(?:[eE](?P<e>[-+]?[0-9]+)"
-    r"|[ \t]?(?:×|\*|·|\\times|\\cdot)[ \t]?10[ \t]?\^[ \t]?\{?(?P<power>[-+]?[0-9]+)\}?"
+    rf"|{_TIMES}10{_TO_THE}(?P<power>[-+]?[0-9]+)[)}}]?"
+    rf"|{_TO_THE}(?P<raised>[-+]?[0-9]+)[)}}]?"
     r"|/(?P<bottom>-?[0-9]+)(?![0-9./]))?"
 )
+# The exponent of what is no power of ten.
+_EXPONENT = re.compile(r"(?:\^|\*\*)[ \t]?[({]?$")
+# \text{42}, \mathbf{-3.5}; x = , t \approx .
+_WRAPPED = re.compile(
+    r"\\(?:text|mbox|textrm|textbf|mathrm|mathbf|mathit|mathsf|boldsymbol|bm)"
+    r"\{\s*([-+]?[0-9.,/]+)\s*(?:[A-Za-z]{1,4}|[\u4e00-\u9fff]{1,4})?\s*\}"
+)
+_LEFT_SIDE = re.compile(r"\s*[A-Za-z]\s*(?:=|≈|:|：|\\approx|\\simeq|\\doteq)\s*")
 # A minus before a space is a sign only where nothing can stand to its left.
 _SIGN_AFTER = frozenset("=≈:：({[,，是为$")
 
@@ -68,14 +83,15 @@ def answer_part(text: str, prompt: str) -> str:
 
 
 def find_number(text: str) -> Optional[Number]:
-    """The number that `text` (without echoed prompt) states, or None.
+    """Return the number that `text` (without echoed prompt) states, or None.
 
-    A box that holds a formula (a root, a power of a letter) states none.
+    A box that holds a formula (a root, a power of a letter) states none, and neither does a line
+    that ends in a power of something other than ten.
     """
     content = boxed(text)
     if content is not None:
         whole = boxed_number(content)
-        if whole or "\\" in content:
+        if whole or "\\" in content or len(_NUMBER.findall(_plain(content))) > 1:
             return whole
         text = content
     # From the end, since a worked solution holds dozens of numbers before the one that counts.
@@ -85,7 +101,8 @@ def find_number(text: str) -> Optional[Number]:
         for found in _NUMBER.finditer(line):
             last = found
         if last:
-            return _number(last, line)
+            is_exponent = _EXPONENT.search(line, 0, last.start())
+            return None if is_exponent else _number(last, line)
     return None
 
 
@@ -95,7 +112,12 @@ def power_of_ten(exponent: int) -> Union[int, Fraction]:
 
 
 def boxed_number(content: str) -> Optional[Number]:
-    """The number that a boxed text is, units and LaTeX ornaments aside; None if it is none."""
+    """Return the number that a boxed text is; None if it holds more than one number.
+
+    Units, LaTeX ornaments, fonts and one letter with a relation before the number are no part.
+    """
+    content = _WRAPPED.sub(r"\1", _plain_digits(content).replace("$", ""))
+    content = content[left.end() :] if (left := _LEFT_SIDE.match(content)) else content
     whole = _NUMBER.fullmatch(content.strip())
     if not whole:
         # The canonical form drops trailing zeros, hence only where the text is not plain.
@@ -118,8 +140,13 @@ def _end_of_echo(text: str, prompt: str) -> int:
     return position
 
 
-def _plain(text: str) -> str:
+def _plain_digits(text: str) -> str:
     text = _WIDE_COMMA.sub(",", text).translate(_WIDE)
+    return _RAISED.sub(lambda found: f"^{found[1].translate(_SUPERSCRIPTS)}", text)
+
+
+def _plain(text: str) -> str:
+    text = _plain_digits(text)
     if "\\" in text or "{" in text:
         text = _FRACTION.sub(_slashed, _LATEX_THOUSANDS.sub(",", text))
     return _NEGATIVE_WORD.sub("-", _UNIT_POWER.sub(r"\1 ", text))
@@ -135,7 +162,11 @@ def _slashed(found: re.Match) -> str:
 
 def _number(found: re.Match, text: str) -> Optional[Number]:
     digits = found["digits"].replace(",", "")
-    bottom, power = found["bottom"], found["e"] or found["power"]
+    bottom, power = found["bottom"], found["e"] or found["power"] or found["raised"]
+    if found["raised"]:
+        if digits != "10":
+            return None
+        digits = "1"
     if max(len(digits), len(bottom or "")) > _MOST_DIGITS or len(power or "") > 4:
         return None
     whole, _, decimals = digits.partition(".")
