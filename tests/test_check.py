@@ -51,7 +51,7 @@ def test_bad_configs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("faults", "code"), [([], 0), (["a: missing"], 1)])
 def test_submissions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, faults: list, code: int):
-    monkeypatch.setattr(inspection, "check_submission", lambda path: faults)
+    monkeypatch.setattr(inspection, "check_contents", lambda opened: faults)
     result = invoke("submission", tmp_path)
     assert result.exit_code == code
     assert result.stderr.splitlines() == [*faults, "1 fault"][: 2 * len(faults)]

@@ -149,9 +149,14 @@ def submission(path: Path) -> None:
     Every missing, empty, extra or altered file is named, and every absolute path and secret;
     exit code 1 if there is any.
     """
-    from tools.packaging.inspection import check_submission
+    from tools.packaging.contents import open_contents
+    from tools.packaging.inspection import check_contents
 
-    _print(check_submission(path), f"{path}: complete and as its manifest says")
+    with open_contents(path) as contents:
+        for note in contents.notes:
+            click.echo(note, err=True)
+        faults = check_contents(contents)
+    _print(faults, f"{path}: complete and as its manifest says")
 
 
 def _print(faults: List[str], good: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import struct
 import tarfile
@@ -11,7 +12,7 @@ import tracemalloc
 import unicodedata
 import zipfile
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Dict, List
 
 import pytest
 from hypothesis import given
@@ -99,7 +100,8 @@ HOSTILE: Dict[str, tuple] = {
     "a path that leads out": (with_names(f"{TEAM}/../../evil"), "evil: its name leads out"),
     "an absolute path": (with_names("/tmp/evil"), "/tmp/evil: its name leads out"),
     "a drive": (with_names(f"{TEAM}/C:evil"), "C:evil: its name leads out"),
-    "backslashes": (with_names(f"{TEAM}/..\\evil"), "evil: its name leads out"),
+    "backslashes": (with_names(f"{TEAM}\\..\\evil"), "evil: its name leads out"),
+    "both slashes": (with_names(f"{TEAM}/..\\evil"), "evil: its name has both / and"),
     "a symbolic link": (with_mode(stat.S_IFLNK), "evil: a link or a device"),
     "a device": (with_mode(stat.S_IFBLK), "evil: a link or a device"),
     "a fifo": (with_mode(stat.S_IFIFO), "evil: a link or a device"),
@@ -219,8 +221,11 @@ def test_a_million_entries_that_claim_to_be_one(tmp_path: Path) -> None:
     ("change", "fault"),
     [
         (lambda data: b"MZ" + data, "its directory is not where its end says"),
-        (lambda data: data + b"x", "something stands behind the end of the zip"),
-        (lambda data: data[:-2] + b"\x05\0hello", "something stands behind the end of the zip"),
+        (lambda data: data + b"x", "something that is no comment stands behind the end of the zip"),
+        (
+            lambda data: data[:-2] + b"\x1c\0PK\x05\x06" + bytes(18) + b"second",
+            "something that is no comment stands behind the end of the zip",
+        ),
         (lambda data: data[:-18] + b"\1\0" + data[-16:], "a part of a zip in several files"),
     ],
 )
@@ -300,3 +305,59 @@ def test_places() -> None:
     assert places.take("A/x", True) == (
         "differs from a only in case or in the form of its characters"
     )
+
+
+def flat_zip(path: Path, names: List[bytes], flag: int, comment: bytes = b"") -> Path:
+    """A zip whose members have these bytes for names, as other programs write them."""
+    stand_ins = [f"{number:0{len(name)}}" for number, name in enumerate(names)]
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.comment = comment
+        for stand_in in stand_ins:
+            opened.writestr(stand_in, "x")
+    data = bytearray(path.read_bytes())
+    for name, stand_in in zip(names, stand_ins):
+        for mark, flags, start in ((b"PK\x03\x04", 6, 30), (b"PK\x01\x02", 8, 46)):
+            at = next(
+                at
+                for at in (found.start() for found in re.finditer(re.escape(mark), data))
+                if data[at + start : at + start + len(name)] == stand_in.encode()
+            )
+            data[at + start : at + start + len(name)] = name
+            data[at + flags : at + flags + 2] = flag.to_bytes(2, "little")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("encoding", "flag"), [("utf-8", 0x800), ("utf-8", 0), ("gbk", 0)], ids=str
+)
+def test_a_chinese_team_zipped_by_any_system(tmp_path: Path, encoding: str, flag: int) -> None:
+    names = [f"队伍/{name}".encode(encoding) for name in ("MANIFEST.json", "report/report.md")]
+    with open_contents(flat_zip(tmp_path / "a.zip", names, flag)) as opened:
+        assert (opened.team, opened.faults) == ("队伍", [])
+        assert opened.names == ["MANIFEST.json", "report/report.md"]
+        assert opened.read("MANIFEST.json", 9) == b"x"
+
+
+def test_what_systems_add_is_passed_over_and_told(tmp_path: Path) -> None:
+    names = [b"t/MANIFEST.json", b"__MACOSX/t/._MANIFEST.json", b"t/.DS_Store", b"t/a/._b"]
+    path = flat_zip(tmp_path / "a.zip", names, 0, comment=b"packed by hand")
+    with open_contents(path) as opened:
+        assert (opened.team, opened.faults, opened.names) == ("t", [], ["MANIFEST.json"])
+        added = "__MACOSX/t/._MANIFEST.json and 2 more: added by the system that packed it"
+        assert opened.notes == [f"{added}, passed over", "a comment of 14 bytes, passed over"]
+
+
+def test_a_windows_programs_own_separators(tmp_path: Path) -> None:
+    names = [b"t\\MANIFEST.json", b"t\\report\\report.md"]
+    with open_contents(flat_zip(tmp_path / "a.zip", names, 0)) as opened:
+        assert (opened.team, opened.faults) == ("t", [])
+        assert opened.names == ["MANIFEST.json", "report/report.md"]
+
+
+def test_a_folder_that_the_finder_has_opened(tmp_path: Path) -> None:
+    write(tmp_path / "t" / "MANIFEST.json", "x")
+    write(tmp_path / "t" / ".DS_Store", "x")
+    with open_contents(tmp_path / "t") as opened:
+        assert (opened.names, opened.faults) == (["MANIFEST.json"], [])
+        assert opened.notes == [".DS_Store: added by the system that packed it, passed over"]

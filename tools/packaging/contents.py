@@ -17,7 +17,7 @@ from typing import BinaryIO, Dict, Iterator, List, Optional, Union
 
 from tools.files.errors import UserError
 from tools.files.hashing import CHUNK
-from tools.packaging.names import Places, name_fault
+from tools.packaging.names import Places, decoded, is_added, name_fault
 from tools.packaging.zip_end import end_fault
 
 # What zipfile raises on damaged input; ValueError and its kin come from nonsense in headers.
@@ -48,12 +48,14 @@ class Contents:
     """names   paths inside of the package's own folder, sorted.
     sizes   path -> bytes, as the file system or the zip's headers say.
     faults  what cannot be part of a package: `path: what`.
+    notes   what was passed over: files that macOS or Windows add, a comment of the zip.
     team    the name of the package's folder; None where a zip has not exactly one.
     """
 
     def __init__(self) -> None:
         self.sizes: Dict[str, int] = {}
         self.faults: List[str] = []
+        self.notes: List[str] = []
         self.team: Optional[str] = None
 
     @property
@@ -81,6 +83,12 @@ class Contents:
             raise ValueError(f"larger than {limit} bytes")
         return b"".join(self.chunks(name))
 
+    def _pass_over(self, added: List[str]) -> None:
+        if added:
+            more = f" and {len(added) - 1} more" if len(added) > 1 else ""
+            what = "added by the system that packed it, passed over"
+            self.notes.append(f"{_printable(added[0])}{more}: {what}")
+
     def _refuse_archives(self) -> None:
         """Take out what is an archive itself: nobody looks into it, and it may be a bomb."""
         for name in self.names:
@@ -103,13 +111,18 @@ class FolderContents(Contents):
         super().__init__()
         self._folder = folder
         self.team = folder.resolve().name
+        added = []
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
+            if is_added(name):
+                added.append(name)
+                continue
             mode = path.lstat().st_mode
             if stat.S_ISREG(mode):
                 self.sizes[name] = path.lstat().st_size
             elif not stat.S_ISDIR(mode):
                 self.faults.append(f"{name}: a link or a device, not a file")
+        self._pass_over(added)
         self._refuse_archives()
 
     @contextlib.contextmanager
@@ -126,18 +139,24 @@ class ZipContents(Contents):
         self._archive = archive
         self._infos: Dict[str, zipfile.ZipInfo] = {}
         infos = archive.infolist()
-        tops = {info.filename.partition("/")[0] for info in infos}
-        self.team = tops.pop() if len(tops) == 1 else None
+        members = [(decoded(info), info) for info in infos]
+        self._pass_over([name for name, _ in members if is_added(name)])
+        members = [(name, info) for name, info in members if not is_added(name)]
+        if archive.comment:
+            self.notes.append(f"a comment of {len(archive.comment)} bytes, passed over")
+        tops = sorted({name.partition("/")[0] for name, _ in members})
+        self.team = tops[0] if len(tops) == 1 else None
         if self.team is None:
-            self.faults.append("the zip does not hold exactly one folder")
+            held = ", ".join(map(_printable, tops[:3])) or "nothing"
+            self.faults.append(f"the zip does not hold exactly one folder, but {held}")
         # Members that share bytes would come out many times larger than the file.
         if sum(info.compress_size for info in infos) > size:
             self.faults.append("its members overlap")
             return
         places, deflated = Places(), 0
-        for info in infos:
-            fault = _fault(info)
-            name = info.filename.partition("/")[2]
+        for whole, info in members:
+            fault = name_fault(whole) or _fault(info)
+            name = whole.partition("/")[2]
             if not fault and not name and not info.is_dir():
                 fault = "a file where the package's folder is needed"
             fault = fault or places.take(name.rstrip("/"), not info.is_dir())
@@ -146,7 +165,7 @@ class ZipContents(Contents):
                 if deflated > LARGEST_DEFLATED_TOGETHER:
                     fault = f"with it, more than {LARGEST_DEFLATED_TOGETHER} bytes would come out"
             if fault:
-                self.faults.append(f"{_printable(info.filename)}: {fault}")
+                self.faults.append(f"{_printable(whole)}: {fault}")
             elif not info.is_dir():
                 self._infos[name] = info
                 self.sizes[name] = info.file_size
@@ -181,9 +200,6 @@ def open_contents(path: Union[str, Path]) -> Iterator[Contents]:
 
 def _fault(info: zipfile.ZipInfo) -> Optional[str]:
     mode = info.external_attr >> 16
-    fault = name_fault(info.filename)
-    if fault:
-        return fault
     if stat.S_IFMT(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return "a link or a device, not a file"
     if info.flag_bits & 1:

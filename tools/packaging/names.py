@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
+import zipfile
 from pathlib import PurePosixPath
 from typing import Dict, Optional, Set, Tuple
 
 # What file systems allow of one name, and room for the folder that a package is unpacked into.
 LONGEST_PART = 255
 LONGEST_NAME = 500
+_ADDED = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 def name_fault(name: str) -> Optional[str]:
     """What forbids this path inside of an archive, None if nothing does."""
     parts = PurePosixPath(name).parts
+    if "\\" in name and "/" in name:
+        return "its name has both / and \\: pack it again"
     if name.startswith("/") or "\\" in name or ":" in name or ".." in parts or "\0" in name:
         return "its name leads out of the package"
     if "//" in name or "." in name.split("/"):
@@ -24,6 +28,32 @@ def name_fault(name: str) -> Optional[str]:
     if max(sizes, default=0) > LONGEST_PART or sum(sizes) > LONGEST_NAME:
         return "its name is too long"
     return None
+
+
+def decoded(info: zipfile.ZipInfo) -> str:
+    """Return a zip member's name as the program that packed it meant it.
+
+    Without the flag for UTF-8 (bit 11; APPNOTE.TXT, appendix D) the name should be in cp437. macOS
+    writes UTF-8 all the same, Chinese Windows GBK: both are tried first. A name with backslashes
+    alone is of a Windows program that keeps its own separators.
+    """
+    name = info.orig_filename.partition("\0")[0]
+    if not info.flag_bits & 0x800:
+        raw = name.encode("cp437")
+        for encoding in ("utf-8", "gbk"):
+            try:
+                name = raw.decode(encoding)
+                break
+            except UnicodeDecodeError:
+                continue
+    return name if "/" in name else name.replace("\\", "/")
+
+
+def is_added(name: str) -> bool:
+    """Tell whether macOS or Windows put this path beside what a user packs; it holds no data."""
+    parts = name.split("/")
+    last = parts[-1] or (parts[-2] if len(parts) > 1 else "")
+    return "__MACOSX" in parts or last in _ADDED or last.startswith("._")
 
 
 class Places:

@@ -2,9 +2,9 @@
 
 zipfile takes the whole directory of a zip into memory and makes an object of each member; a
 directory of a million costs a gigabyte before the first name is seen. The record at the end tells
-the directory's size in 22 bytes (with ZIP64, 98). Only the plainest form is let through: nothing
-before the first member, the directory directly before the record, no comment behind it. So no two
-readers can find different directories in one file.
+the directory's size in 22 bytes (with ZIP64, 98). Only a plain form is let through: nothing before
+the first member, the directory directly before the record, and behind it at most a comment in which
+no second record can be found. So no two readers can find different directories in one file.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from tools.files.errors import UserError
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
+_MARK = b"PK\x05\x06"
+_LONGEST_COMMENT = 0xFFFF
 
 MOST_MEMBERS = 20_000
 # 200 bytes a member: ours take about 80.
@@ -38,20 +40,25 @@ def end_fault(path: Path) -> Optional[str]:
     """What forbids to open the zip at all, None if nothing does; UserError where it is no zip."""
     size = path.stat().st_size
     with path.open("rb") as handle:
-        handle.seek(max(0, size - _LOCATOR.size - _END64.size - _END.size))
-        tail = handle.read(_LOCATOR.size + _END64.size + _END.size)
-    record = tail[-_END.size :]
-    if len(record) < _END.size or record[:4] != b"PK\x05\x06" or record[-2:] != b"\0\0":
+        longest = _LOCATOR.size + _END64.size + _END.size + _LONGEST_COMMENT
+        handle.seek(max(0, size - longest))
+        tail = handle.read(longest)
+    place = tail.rfind(_MARK)
+    record = tail[place : place + _END.size] if place >= 0 else b""
+    if len(record) < _END.size:
         if not zipfile.is_zipfile(path):
             raise UserError("neither a folder nor a zip", path, "name TEAM.zip")
-        return "something stands behind the end of the zip"
-    _, disk, first_disk, _, members, length, offset, _ = _END.unpack(record)
-    end, position = End(members, length, offset), size - _END.size
+        return "the end of the zip is damaged"
+    _, disk, first_disk, _, members, length, offset, comment = _END.unpack(record)
+    if place + _END.size + comment != len(tail):
+        return "something that is no comment stands behind the end of the zip"
+    end, position = End(members, length, offset), size - len(tail) + place
+    tail = tail[: place + _END.size]
     locator = tail[-_END.size - _LOCATOR.size : -_END.size]
     if locator[:4] == b"PK\x06\x07":
         _, disk, place, _ = _LOCATOR.unpack(locator)
         position -= _LOCATOR.size + _END64.size
-        record64 = tail[: -_END.size - _LOCATOR.size]
+        record64 = tail[-_END.size - _LOCATOR.size - _END64.size : -_END.size - _LOCATOR.size]
         if place != position or record64[:4] != b"PK\x06\x06":
             return "the end of the zip is damaged"
         _, _, _, _, _, first_disk, _, members, length, offset = _END64.unpack(record64)

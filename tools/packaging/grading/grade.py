@@ -102,7 +102,7 @@ class _Grading:
     def __init__(self, request: Request, contents: Contents) -> None:
         self.request, self.contents = request, contents
         self.rows: List[Row] = []
-        self.notes: List[str] = []
+        self.notes: List[str] = list(contents.notes)
 
     def refuse(self) -> None:
         """A line for each fault that forbids to unpack."""
