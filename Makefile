@@ -29,8 +29,6 @@ MASTER_ADDR ?=
 MASTER_PORT ?=
 MIRROR  ?=
 WEIGHTS_URL ?=
-# Trained parameters that `make probe` proposes ranks for; as many as the config's, if not given.
-PARAMETERS ?=
 # Of a grader: the zip, how deep it is measured, and what else `tools.grade` is to be told.
 SUBMISSION ?=
 DEPTH      ?= verify
@@ -68,12 +66,12 @@ STAGE = $(PYTHON) -m tools.stage --run $(R) --stage
 
 profile_value = $(shell sed -n '/^$(1):/,/^[a-z]/s/^  $(2): *\([^ ]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
 
-PIPELINE := fetch convert baseline finetune merge evaluate report all submit probe
+PIPELINE := fetch convert baseline finetune merge evaluate report all submit
 
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN PARAMETERS\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -156,12 +154,6 @@ report: $(R)/report/report.md  ## report.md and report.html, from the scores alo
 all: report convert  ## everything above
 	@echo "$(R)/report/report.md"
 submit: convert submission/$(TEAM).zip  ## all, then submission/TEAM/ and TEAM.zip, checked
-
-# Not a file target: what is measured is kept in spectra.jsonl and is not measured again.
-PROBE = $(PYTHON) -m tools.probe --config $(C)/finetune.yaml $(if $(PARAMETERS),--parameters '$(PARAMETERS)')
-probe: $(R)/base/model.ckpt $(C)/finetune.yaml  ## which matrices are low-rank; ranks for PARAMETERS=N
-	@$(PROBE) --weights $< --output $(R)/probe/weights
-	$(if $(wildcard $(R)/finetune/run.json),@$(PROBE) --adapter $(R)/finetune/adapters --output $(R)/probe/adapter)
 
 SLICES := profile model tokenizer corpus records prompts evaluation training
 $(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: ;

@@ -261,17 +261,3 @@ def test_the_doctor_without_any_python(doctored: Path, tmp_path_factory) -> None
     )
     assert done.returncode == 2
     assert "error: there is no Python 3.9 or newer on this machine" in done.stderr
-
-
-def test_probing_takes_its_budget_and_the_adapters_that_are_there(empty: Path) -> None:
-    (empty / ".venv").mkdir()
-    (empty / ".venv" / "installed").touch()
-    plain = make(empty, "-n", "probe", "PROFILE=tiny", "RUN=r")
-    assert "tools.convert weights" in plain.stdout  # there is no base yet
-    weights = "tools.probe --config runs/r/config/finetune.yaml  --weights runs/r/base/model.ckpt"
-    assert weights in plain.stdout and "--adapter" not in plain.stdout
-    (empty / "runs" / "r" / "finetune").mkdir(parents=True)
-    (empty / "runs" / "r" / "finetune" / "run.json").touch()
-    done = make(empty, "-n", "probe", "PROFILE=tiny", "RUN=r", "PARAMETERS=5000")
-    assert "--parameters '5000' --weights runs/r/base/model.ckpt" in done.stdout
-    assert "--adapter runs/r/finetune/adapters --output runs/r/probe/adapter" in done.stdout
