@@ -159,7 +159,7 @@ def test_home(tmp_path):
     for home, what in (
         (None, "is not set"),
         ("", "is not set"),
-        (str(tmp_path / "h"), "no folder"),
+        (str(tmp_path / "h"), "not there"),
     ):
         line = judge_home(home)
         assert line.verdict == FAULT and what in line.found and "export HOME=" in line.remedy

@@ -122,8 +122,8 @@ def judge_home(home: Optional[str]) -> Line:
     fault = ""
     if not home:
         fault = "HOME is not set"
-    elif not Path(home).is_dir():
-        fault = f"{home} is no folder"
+    elif not os.access(home, os.F_OK):  # which a folder that is shut to this user hides, too
+        fault = f"{home} is not there"
     elif Path(home).stat().st_uid != os.geteuid():
         fault = f"{home} belongs to another user"
     elif not _can_be_filled(Path(home, ".cache", "Huawei")):
