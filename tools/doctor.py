@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 import click
 
@@ -18,8 +18,9 @@ from tools.files import machine
 from tools.files.artifact import Artifact
 from tools.files.progress import format_bytes
 from tools.files.sources import named_file
-from tools.settings.artifacts import select_artifacts
-from tools.settings.profile import Needs, Profile, profile_folder, read_profile
+
+if TYPE_CHECKING:
+    from tools.settings.profile import Needs, Profile
 
 # A fault makes `make all` fail; a warning makes it slower, or its results others.
 OK, WARNING, FAULT = "ok", "warning", "fault"
@@ -180,6 +181,8 @@ def judge_cards(needs: Needs, wanted: int, cards: Sequence[machine.Card], fault:
 
 def examine(profile: Profile, cards: int, run: Path, material: Path) -> List[Line]:
     """Return the lines of all checks of this machine, for a profile with `cards` workers."""
+    from tools.settings.artifacts import select_artifacts
+
     needs = profile.needs
     # Each further worker asks for as much memory as the first.
     memory = needs.memory_gb * _GB * max(1, cards / profile.cards)
@@ -197,11 +200,10 @@ def examine(profile: Profile, cards: int, run: Path, material: Path) -> List[Lin
     return lines
 
 
-_EPILOG = "Example:\n\n  python -m tools.doctor --profile llama3-8b --cards 8 --json"
-
-
-@click.command(cls=Command, epilog=_EPILOG)
-@click.option("--profile", metavar="NAME", default="smollm2-135m", show_default=True)
+@click.command(
+    cls=Command, epilog="Example:\n\n  python -m tools.doctor --profile llama3-8b --json"
+)
+@click.option("--profile", metavar="NAME", default="smollm2-135m", help="A folder of configs/.")
 @click.option("--run", metavar="FOLDER", help="The run's folder  [default: runs/PROFILE-quick]")
 @click.option("--cards", type=click.IntRange(min=1), help="Workers  [default: the profile's]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -214,10 +216,11 @@ def main(
     One line a check: ok, warning or fault, with what is found, what is needed and the remedy. Exit
     code 1 if there is a fault: then `make all` would fail.
     """
+    from tools.settings.profile import profile_folder, read_profile
+
     settings = read_profile(profile_folder(profile) / "profile.yaml")
     folder = Path(run) if run else Path("runs") / f"{profile}-quick"
-    material = Path("material") / profile
-    lines = examine(settings, cards or settings.cards, folder, material)
+    lines = examine(settings, cards or settings.cards, folder, Path("material", profile))
     faults = sum(line.verdict == FAULT for line in lines)
     if as_json:
         checks = [line._asdict() for line in lines]
