@@ -29,8 +29,6 @@ MASTER_ADDR ?=
 MASTER_PORT ?=
 MIRROR  ?=
 WEIGHTS_URL ?=
-# Trained parameters that `make probe` proposes ranks for; as many as the config's, if not given.
-PARAMETERS ?=
 # Of a grader: the zip, how deep it is measured, and what else `tools.grade` is to be told.
 SUBMISSION ?=
 DEPTH      ?= verify
@@ -68,12 +66,12 @@ STAGE = $(PYTHON) -m tools.stage --run $(R) --stage
 
 profile_value = $(shell sed -n '/^$(1):/,/^[a-z]/s/^  $(2): *\([^ ]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
 
-PIPELINE := fetch convert baseline finetune merge evaluate report all submit probe
+PIPELINE := fetch convert baseline finetune merge evaluate report all submit
 
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN PARAMETERS\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -83,15 +81,11 @@ help:  ## this list
 setup: $(VENV)  ## .venv from the pinned lock; nothing else touches the system
 setup-dev: $(VENV)-dev
 
-# Before there is a .venv: any Python that there is.
 .PHONY: doctor
-doctor:  ## what this machine lacks for `make all`, before anything is spent
-	@for python in $(PYTHON) '$(PYTHON_SYSTEM)' python3; do \
-	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || continue; \
-	  exec "$$python" -m tools.doctor --profile '$(PROFILE)' --stack '$(STACK)' --run '$(R)' --mirror '$(MIRROR)' --python '$(PYTHON_SYSTEM)' $(if $(CARDS),--cards '$(CARDS)'); \
-	done; \
-	echo "error: there is no Python 3.9 or newer on this machine; install Python 3.11, or name it: PYTHON_SYSTEM=/path/to/python3.11" >&2; exit 1
+doctor: $(VENV)  ## what this machine has, lacks and must free for `make all`
+	@$(PYTHON) -m tools.doctor --profile '$(PROFILE)' --run '$(R)' $(if $(CARDS),--cards '$(CARDS)')
 
+TEMPORARY = $(or $(TMPDIR),/tmp)
 ANOTHER = name another one: PYTHON_SYSTEM=/path/to/python3.$(NEWEST)
 $(VENV): $(LOCK)
 	@command -v $(PYTHON_SYSTEM) >/dev/null || { echo "error: $(PYTHON_SYSTEM) is not on this machine; install Python 3.$(NEWEST) or $(ANOTHER)" >&2; exit 2; }
@@ -99,6 +93,7 @@ $(VENV): $(LOCK)
 ifeq ($(STACK),ascend)
 	@$(PYTHON_SYSTEM) -c 'import sys, importlib.util as found; sys.exit(0 if found.find_spec("mindspore") else "error: $(PYTHON_SYSTEM) has no MindSpore, which the contest image brings; $(ANOTHER), or take all from PyPI: STACK=cpu")' || exit 2
 endif
+	@test -e $(PYTHON) || df -Pk . "$(TEMPORARY)" | awk '$$4 < (NR == 2 ? 4.7e6 : 1.5e6) && NR > 1 {exit 1}' || { echo "error: set-up takes 4.8 GB of disk here, and 1.5 GB in $(TEMPORARY) while it installs; free some, or name another folder: TMPDIR=FOLDER" >&2; exit 2; }
 	$(PYTHON_SYSTEM) -m venv $(if $(filter ascend,$(STACK)),--system-site-packages) $(VENV_FOLDER)
 	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile --progress-bar on -r $(LOCK)
 ifeq ($(STACK),ascend)
@@ -156,12 +151,6 @@ report: $(R)/report/report.md  ## report.md and report.html, from the scores alo
 all: report convert  ## everything above
 	@echo "$(R)/report/report.md"
 submit: convert submission/$(TEAM).zip  ## all, then submission/TEAM/ and TEAM.zip, checked
-
-# Not a file target: what is measured is kept in spectra.jsonl and is not measured again.
-PROBE = $(PYTHON) -m tools.probe --config $(C)/finetune.yaml $(if $(PARAMETERS),--parameters '$(PARAMETERS)')
-probe: $(R)/base/model.ckpt $(C)/finetune.yaml  ## which matrices are low-rank; ranks for PARAMETERS=N
-	@$(PROBE) --weights $< --output $(R)/probe/weights
-	$(if $(wildcard $(R)/finetune/run.json),@$(PROBE) --adapter $(R)/finetune/adapters --output $(R)/probe/adapter)
 
 SLICES := profile model tokenizer corpus records prompts evaluation training
 $(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: ;

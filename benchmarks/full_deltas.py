@@ -7,9 +7,7 @@ matrices of the layers learn, a packed row a step; the embedding, the output mat
 stay. RUN gives config and base weights. OUTPUT receives gradient.ckpt (the mean gradient of the
 loss over --gradients rows, at the base), adam.ckpt (its signs: Adam's first step, but for the
 rate), tuned.ckpt (the matrices after Adam went through all rows once, in float32) and losses.json.
-`tools.probe` then measures them:
-
-    python -m tools.probe --weights OUTPUT/gradient.ckpt … and --weights OUTPUT/tuned.ckpt --minus …
+benchmarks.low_rank then measures them.
 
 One process, under 4 GB at rows of 256 tokens, where a step takes some seconds on two cores.
 """

@@ -24,7 +24,7 @@ MODULES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 # The packages of these may import neither MindSpore nor MindFormers; nor may any script.
-LIGHT = ("files", "machine", "settings", "corpus", "scoring", "packaging")
+LIGHT = ("files", "settings", "corpus", "scoring", "packaging")
 
 _IMPORT = """
 import importlib, json, sys

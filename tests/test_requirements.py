@@ -69,7 +69,7 @@ def test_tests_move_nothing_of_the_pipeline(python: str) -> None:
 
 
 def test_the_pair_is_the_same_on_every_python() -> None:
-    """Results do not depend on it, and the doctor reads one pair out of the lock."""
+    """Results do not depend on it."""
     pairs = {(pins("cpu", p)["mindspore"], pins("cpu", p)["mindformers"]) for p in PYTHONS}
     assert len(pairs) == 1
 

@@ -119,7 +119,7 @@ def altered(tmp_path: Path):
         ("needs.cores", 0),
         ("needs.memory_gb", "much"),
         ("needs.disk_gb.run", -1),
-        ("needs.disk_gb.venv", None),
+        ("needs.disk_gb.material", None),
         ("needs.disk_gb.tape", 1),
         ("needs.cann", "8.0.RC1"),  # on the CPU
         ("device", "Ascend"),  # without what cards need

@@ -72,16 +72,14 @@ class Fit(Settings):
 
 
 class Disk(Settings):
-    """Disk space by where it is needed, GB of 10^9 bytes, counted from an empty clone."""
+    """Disk space by where it is needed, GB of 10^9 bytes; the Makefile knows that of .venv."""
 
-    venv: float = Field(ge=0)
-    temp: float = Field(ge=0)  # the wheels before they are installed
     material: float = Field(ge=0)
     run: float = Field(ge=0)
 
 
 class Needs(Settings):
-    """What the profile asks of a machine; tools/machine/needs.py reads it before there is a .venv.
+    """What the profile asks of a machine.
 
     memory_gb is that of all processes of a run at once, with as many workers as `cards` says;
     the last three are asked of machines with cards alone.
@@ -96,7 +94,7 @@ class Needs(Settings):
     cann: Optional[str] = None
 
 
-# A key that is text, so that a profile can be read before there is a .venv.
+# Text, as the options of a card below are.
 CardSize = Annotated[str, Field(pattern=r"^[1-9][0-9]*GB$")]
 
 
