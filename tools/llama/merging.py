@@ -164,12 +164,13 @@ def merge_all(base: Path, adapters: Path, config: Path, output: Path) -> int:
     left as it is; one that was merged of an adapter that is no more is removed. Raises UserError
     where there is no adapter or too little disk.
     """
-    shape, lora = read_config(config)
-    numbered = sorted(adapters.glob("*.ckpt"), key=lambda path: (len(path.stem), path.stem))
-    paths = {path.stem: path for path in numbered}
     if (adapters / WEIGHTS).exists():
         check_published(adapters, base)
         paths = {"1": adapters / WEIGHTS}
+    else:
+        numbered = sorted(adapters.glob("*.ckpt"), key=lambda path: (len(path.stem), path.stem))
+        paths = {path.stem: path for path in numbered}
+    shape, lora = read_config(config)
     if not paths:
         raise UserError("holds no adapter checkpoint", adapters, "run `make finetune`")
     keep_apart(output, base, adapters)

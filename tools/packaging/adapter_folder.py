@@ -16,10 +16,11 @@ from tools.llama.peft import WEIGHTS, export_adapter
 from tools.llama.published import RUN
 from tools.packaging import remeasure
 from tools.packaging.chain import chain_of, stage_of
-from tools.packaging.markdown import code, escape, table
+from tools.packaging.markdown import code, table
 from tools.packaging.provenance import ROOT, commit_of, machine, versions, without_folders
 from tools.packaging.template import fill
 from tools.scoring.rows import read_predictions
+from tools.scoring.scores import math_verdicts
 from tools.settings.profile import recipe_path
 from tools.settings.resolve import read_resolved
 from tools.training.losses import read_losses
@@ -116,8 +117,8 @@ def _losses(runs: List[Path]) -> Iterator[str]:
 
 
 def _files(folder: Path) -> Dict[str, Dict[str, Any]]:
-    """Return size and sha256 of every file, by its path in the folder."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return size and sha256 by path in the folder, of all but README.md, which people edit."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
     contents = {path.relative_to(folder).as_posix(): content_of(path) for path in paths}
     return {
         name: {"bytes": content.bytes, "sha256": content.sha256}
@@ -127,7 +128,10 @@ def _files(folder: Path) -> Dict[str, Dict[str, Any]]:
 
 def _readme(name: str, told: Dict[str, Any], scores: remeasure.Measured, folder: Path) -> str:
     head, *rows = remeasure.figures(scores)
-    shown = read_predictions(folder / "model" / "test.jsonl")[0]
+    answers = read_predictions(folder / "model" / "test.jsonl")
+    judge = scores.model["math"]["judge"]
+    right = [verdict.right[judge] for verdict in math_verdicts(answers)]
+    shown = answers[right.index(True) if any(right) else 0]
     stages = [
         [
             stage["recipe"],
@@ -148,4 +152,4 @@ def _readme(name: str, told: Dict[str, Any], scores: remeasure.Measured, folder:
         "asked": repr(shown.prompt),
         "written": code(shown.prediction),
     }
-    return fill(README, values, autoescape=False, finalize=escape)
+    return fill(README, values, autoescape=False, finalize=lambda value: value)
