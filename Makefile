@@ -4,6 +4,20 @@
 # config remakes what depends on it and nothing else, a second `make all` does nothing, and an
 # interrupted one goes on. Tools write beside their output and rename: a file that is there is whole.
 
+# A published adapter that `make evaluate` measures again: a folder of material/embedded/adapters.
+ADAPTER ?=
+# `again`: the base model is asked, too, whose published answers are taken otherwise.
+BASELINE ?=
+ifneq ($(ADAPTER),)
+  ifneq ($(words $(ADAPTER)),1)
+    $(error ADAPTER: '$(ADAPTER)' has white space, which make parts names at; move the folder)
+  endif
+  ifeq ($(wildcard $(ADAPTER)/run.json),)
+    $(error ADAPTER: '$(ADAPTER)' holds no run.json; name a published adapter)
+  endif
+  PROFILE ?= $(shell sed -n 's/^  "profile": "\([a-z0-9-]*\)",$$/\1/p' $(ADAPTER)/run.json)
+  RUN     ?= adapter-$(notdir $(ADAPTER:%/=%))
+endif
 PROFILE ?= smollm2-135m
 BUDGET  ?= quick
 # What is taught, in the place of the budget's recipe.
@@ -71,7 +85,7 @@ PIPELINE := fetch convert baseline finetune merge evaluate report all submit
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT ADAPTER BASELINE\n           WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -146,7 +160,9 @@ convert: $(R)/base/model.ckpt $(R)/corpus/tokens.json $(R)/records/train.mindrec
 baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and accuracy
 finetune: $(R)/finetune/run.json  ## LoRA checkpoints at even intervals, logs, loss curve
 merge: $(R)/merged/done  ## whole merged checkpoints
+ifeq ($(ADAPTER),)
 evaluate: $(R)/evaluate/scores.json  ## every checkpoint on the validation problems, the best on the test
+endif
 report: $(R)/report/report.md  ## report.md and report.html, from the scores alone
 all: report convert  ## everything above
 	@echo "$(R)/report/report.md"
@@ -244,6 +260,12 @@ $(R)/evaluate/test.jsonl: $(R)/evaluate/best.json $(C)/evaluation.json $(R)/prom
 	@touch $@
 $(R)/evaluate/scores.json: $(R)/evaluate/test.jsonl $(R)/evaluate/best.json $(R)/baseline/scores.json
 	@$(call SCORE,run) $(JUDGED) --squad $(@D)/$(CHOSEN)/squad.jsonl --math $<
+
+# Of a published adapter. Not a file target: what is made already takes seconds, and is compared.
+ifneq ($(ADAPTER),)
+evaluate: $(R)/base/model.ckpt $(TOKENIZER)
+	$(STAGE) measure -- $(PYTHON) -m tools.publish measure --adapter '$(ADAPTER)' --base $(R)/base --output $(R)/adapter $(if $(filter again,$(BASELINE)),--baseline)
+endif
 
 $(R)/report/report.md: $(R)/evaluate/scores.json $(R)/baseline/scores.json $(R)/finetune/run.json $(wildcard submission/report.* submission/texts.yaml submission/method.md) $(R)/corpus/tokens.json
 	$(STAGE) report -- $(PYTHON) -m tools.report --run $(R) --output $(@D)

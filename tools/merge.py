@@ -18,6 +18,9 @@ Example:
   python -m tools.merge --base runs/R/base/model.ckpt --adapters runs/R/finetune/adapters
   --config runs/R/config/finetune.yaml --output runs/R/merged
 
+  python -m tools.merge --base runs/R/base/model.ckpt --adapters peft
+  --config peft/finetune.yaml --output merged
+
   python -m tools.merge --base base.ckpt --adapter 'checkpoint/rank_{rank}/lora-24_1.ckpt'
   --strategy strategy/ --config finetune.yaml --output merged.ckpt
 """
@@ -27,7 +30,9 @@ _FILE = click.Path(path_type=Path)
 @click.command(cls=Command, epilog=_EPILOG)
 @click.option("--base", required=True, type=_FILE, help="Checkpoint of the base weights.")
 @click.option("--adapter", type=_FILE, help="One adapter checkpoint.")
-@click.option("--adapters", type=_FILE, help="Folder of adapters: all are merged.")
+@click.option(
+    "--adapters", type=_FILE, help="Folder of adapters, or PEFT's of one: all are merged."
+)
 @click.option("--config", required=True, type=_FILE, help="finetune.yaml that trained them.")
 @click.option("--output", required=True, type=_FILE, help="Checkpoint, or folder for --adapters.")
 @click.option(

@@ -57,7 +57,7 @@ def test_given_records_are_noted_and_held_against_the_config(opened: Package) ->
 
 def test_the_adapter_that_a_training_began_with_is_noted(opened: Package) -> None:
     assert training.first_adapter(opened) == ""
-    record = {"adapter": "runs/first/finetune", "sha256": "cd" * 32, "init": None}
+    record = {"path": "runs/first/finetune", "sha256": "cd" * 32, "init": None}
     edit(opened.folder / "training/run.json", init=record)
     with pytest.raises(UserError, match=r"configs/training\.json names None"):
         training.first_adapter(opened)

@@ -19,6 +19,8 @@ from tools.files.progress import progress
 from tools.files.space import require_space
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.names import LORA_A, LORA_B, lora_part
+from tools.llama.peft import WEIGHTS, open_peft
+from tools.llama.published import check_published
 from tools.llama.shape import LlamaShape
 from tools.llama.shards import open_whole
 from tools.llama.tensors import FLOATS, Entry, Tensors, cast, open_tensors, widen
@@ -154,36 +156,56 @@ def merge(
 def merge_all(base: Path, adapters: Path, config: Path, output: Path) -> int:
     """Merge adapters/K.ckpt into `output`/K for every K in one pass; return how many there are.
 
+    adapters   folder of checkpoints, or PEFT's folder of one adapter, which becomes `output`/1;
+               a published one is held against its run.json
+
     A model folder holds model.ckpt, model.json and the tokenizer of the base, and merge.json,
     which says what it was made of; all of them appear together. One that was made of the same is
     left as it is; one that was merged of an adapter that is no more is removed. Raises UserError
     where there is no adapter or too little disk.
     """
+    if (adapters / WEIGHTS).exists():
+        check_published(adapters, base)
+        paths = {"1": adapters / WEIGHTS}
+    else:
+        numbered = sorted(adapters.glob("*.ckpt"), key=lambda path: (len(path.stem), path.stem))
+        paths = {path.stem: path for path in numbered}
     shape, lora = read_config(config)
-    paths = sorted(adapters.glob("*.ckpt"), key=lambda path: (len(path.stem), path.stem))
     if not paths:
         raise UserError("holds no adapter checkpoint", adapters, "run `make finetune`")
     keep_apart(output, base, adapters)
     opened = open_tensors(base)
     beside = [base.with_name("model.json"), *sorted(base.parent.glob("tokenizer.*"))]
-    made_of = {path.stem: _ingredients(base, path, lora, beside) for path in paths}
-    todo = [path for path in paths if not _is_made(output / path.stem, made_of[path.stem])]
-    checked = [Adapter(open_tensors(path), shape, lora) for path in todo]
+    made_of = {name: _ingredients(base, path, lora, beside) for name, path in paths.items()}
+    todo = [name for name in paths if not _is_made(output / name, made_of[name])]
+    checked = [Adapter(_open_adapter(paths[name], shape, lora), shape, lora) for name in todo]
     output.parent.mkdir(parents=True, exist_ok=True)
     require_space(output.parent, _size(opened, shape) * len(todo))
     with contextlib.ExitStack() as stack:
-        folders = [stack.enter_context(atomic_path(output / path.stem)) for path in todo]
-        for path, folder in zip(todo, folders):
+        folders = [stack.enter_context(atomic_path(output / name)) for name in todo]
+        for name, folder in zip(todo, folders):
             folder.mkdir()
             for extra in beside:
                 shutil.copyfile(extra, folder / extra.name)
-            write_json(folder / DONE, made_of[path.stem])
+            write_json(folder / DONE, made_of[name])
         if todo:
             merge_into(opened, checked, [folder / "model.ckpt" for folder in folders], shape)
     for folder in output.iterdir():
         if folder.name not in made_of and (folder / DONE).is_file() and not folder.is_symlink():
             shutil.rmtree(folder)
     return len(paths)
+
+
+def _open_adapter(path: Path, shape: LlamaShape, lora: LoraConfig) -> Tensors:
+    """Open an adapter checkpoint, or PEFT's weights in their folder, held against `lora`."""
+    if path.name != WEIGHTS:
+        return open_tensors(path)
+    tensors, said, _ = open_peft(path.parent, shape)
+    if (said.rank, said.alpha) != (lora.rank, lora.alpha):
+        what = f"has rank {said.rank} and alpha {said.alpha:g}"
+        remedy = f"the config says {lora.rank} and {lora.alpha:g}; give the one that trained it"
+        raise UserError(what, path.parent, remedy)
+    return tensors
 
 
 def _size(base: Tensors, shape: LlamaShape) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from typing import Optional
 
 import yaml
 
@@ -14,7 +15,7 @@ from tools.files.errors import UserError
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter
 from tools.llama.names import hf_module, lora_part, peft_name
 from tools.llama.shape import LlamaShape
-from tools.llama.tensors import FLOATS, open_tensors
+from tools.llama.tensors import FLOATS, Renamed, Tensors, open_tensors
 from tools.llama.writing import copy_renamed
 from tools.settings.resolve import read_resolved
 
@@ -40,12 +41,18 @@ _MUST_BE = {
 
 
 def export_adapter(
-    adapter: Path, shape: LlamaShape, lora: LoraConfig, output: Path, base_name: str = ""
+    adapter: Path,
+    shape: LlamaShape,
+    lora: LoraConfig,
+    output: Path,
+    base_name: str = "",
+    type_name: Optional[str] = None,
 ) -> int:
     """Write a PEFT adapter folder, whole or not at all; give the number of adapted matrices.
 
     adapter     checkpoint that `lora` trained on a model of `shape`
     base_name   what adapter_config.json names as the base: a folder or a repository
+    type_name   of the numbers in the folder; None leaves them as they are
     """
     keep_apart(output, adapter, mark=CONFIG)
     tensors = open_tensors(adapter)
@@ -68,17 +75,37 @@ def export_adapter(
     with atomic_path(output) as folder:
         folder.mkdir()
         write_json(folder / CONFIG, config)
-        copy_renamed(tensors, names, folder / WEIGHTS)
+        copy_renamed(tensors, names, folder / WEIGHTS, type_name=type_name)
     return len(modules)
 
 
 def import_adapter(source: Path, shape: LlamaShape, output: Path) -> LoraConfig:
     """Write adapter.ckpt and pet_config.yaml of a PEFT folder into `output`, all or nothing.
 
-    rsLoRA's scaling, α/√r, is written as the α that gives it. Raises UserError for any other
-    variant, and where a module is adapted in some layers only: MindFormers' regex cannot say that.
+    Raises UserError as open_peft does.
     """
     keep_apart(output, source, mark="pet_config.yaml")
+    tensors, lora, dropout = open_peft(source, shape)
+    pet = {
+        "pet_type": "lora",
+        "lora_rank": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": dropout,
+        "target_modules": lora.targets,
+    }
+    with atomic_path(output) as folder:
+        folder.mkdir()
+        write_text(folder / "pet_config.yaml", yaml.safe_dump(pet, sort_keys=False))
+        copy_renamed(tensors, {name: name for name in tensors.names()}, folder / "adapter.ckpt")
+    return lora
+
+
+def open_peft(source: Path, shape: LlamaShape) -> tuple[Tensors, LoraConfig, float]:
+    """Open a PEFT folder: its tensors under our names, the LoRA that they are, its dropout.
+
+    rsLoRA's scaling, α/√r, is given as the α that has it. Raises UserError for any other
+    variant, and where a module is adapted in some layers only: MindFormers' regex cannot say that.
+    """
     config = read_resolved(source / CONFIG, ["r", "lora_alpha", "peft_type"])
     for key, allowed in _MUST_BE.items():
         if config.get(key) not in allowed:
@@ -112,18 +139,7 @@ def import_adapter(source: Path, shape: LlamaShape, output: Path) -> LoraConfig:
             tensors.path,
             "only adapters of all layers can be converted",
         )
-    pet = {
-        "pet_type": "lora",
-        "lora_rank": lora.rank,
-        "lora_alpha": lora.alpha,
-        "lora_dropout": dropout,
-        "target_modules": lora.targets,
-    }
-    with atomic_path(output) as folder:
-        folder.mkdir()
-        write_text(folder / "pet_config.yaml", yaml.safe_dump(pet, sort_keys=False))
-        copy_renamed(tensors, names, folder / "adapter.ckpt")
-    return lora
+    return Renamed(tensors, names), lora, dropout
 
 
 def _all_adapters(shape: LlamaShape, rank: int) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional, Union
 
@@ -185,6 +185,22 @@ class TensorFile(Tensors):
             if not count:
                 raise UserError("was cut short while it was read", self.path, "make it again")
             view = view[count:]
+
+
+class Renamed(Tensors):
+    """Tensors of another file under other names, as they are: new name → old one."""
+
+    def __init__(self, source: Tensors, names: Mapping[str, str]) -> None:
+        self.path, self._source, self._old = source.path, source, dict(names)
+        self.entries = {
+            name: replace(source.entry(other), name=name) for name, other in names.items()
+        }
+
+    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
+        return self._source.read_rows(self._old[self.entry(name).name], start, stop)
+
+    def place(self, name: str) -> Optional[tuple[Path, tuple[tuple[int, int], ...]]]:
+        return self._source.place(self._old[self.entry(name).name])
 
 
 def open_tensors(path: Union[str, Path]) -> Tensors:

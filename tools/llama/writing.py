@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 from tools.files.errors import UserError
 from tools.llama.checkpoint import CheckpointWriter
 from tools.llama.safetensors import SafetensorsWriter
-from tools.llama.tensors import Entry, Tensors
+from tools.llama.tensors import Entry, Tensors, cast, widen
 
 # Bytes that go to one file before the next: they are still in memory then.
 _TOGETHER = 64 << 20
@@ -36,14 +36,25 @@ def copy_renamed(
     names: Mapping[str, str],
     path: Path,
     on_bytes: Callable[[int], object] = lambda count: None,
+    type_name: Optional[str] = None,
 ) -> None:
-    """Write tensors of `source` to `path` as they are, under other names: new name → old one."""
+    """Write tensors of `source` to `path` under other names: new name → old one.
+
+    type_name   of the elements in the new file; None leaves them as they are
+    """
     old = {name: source.entry(other) for name, other in names.items()}
-    entries = [Entry(name, entry.shape, entry.type_name) for name, entry in old.items()]
+    entries = [
+        Entry(name, entry.shape, type_name or entry.type_name) for name, entry in old.items()
+    ]
     with open_writer(path, entries) as writer:
         for entry in entries:
             writer.begin(entry)
-            copy_tensor(source, old[entry.name], [writer], on_bytes)
+            was = old[entry.name]
+            if was.type_name == entry.type_name:
+                copy_tensor(source, was, [writer], on_bytes)
+                continue
+            for _, rows in source.blocks(was.name):
+                writer.write(cast(widen(rows, was.type_name), entry.type_name))
 
 
 def copy_tensor(

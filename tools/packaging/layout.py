@@ -57,6 +57,7 @@ _SOURCE = (
     "pyproject.toml",
     "requirements",
     "submission/README.md",
+    "submission/adapter.md.j2",
     "submission/method.md",
     "submission/report.css",
     "submission/report.html.j2",
@@ -66,6 +67,9 @@ _SOURCE = (
     "submission/verdict.html.j2",
     "tools",
 )
+
+# No entry's own, and large.
+_PUBLISHED = "material/embedded/adapters/"
 
 # The parts that configs/contest.yaml names, as the files that make them up.
 PARTS: Dict[str, Tuple[str, ...]] = {
@@ -207,7 +211,9 @@ def source_files(root: Path = ROOT) -> Dict[str, Path]:
     return {
         f"source/{name}": root / name
         for name in names
-        if not ignored & set(name.split("/")) and not name.endswith(".pyc")
+        if not ignored & set(name.split("/"))
+        and not name.startswith(_PUBLISHED)
+        and not name.endswith(".pyc")
     }
 
 

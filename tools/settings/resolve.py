@@ -96,12 +96,7 @@ def resolve(
             "train": _training_rows(chosen.corpus.train, mix),
             "seed": seed,
             "recipe": recipe,
-            "weights": mix.counts,
-            **mix.model_dump(include={"repeat", "exponents"}),
-            "styles": {
-                kind: {**style.model_dump(), "separator": mix.separator}
-                for kind, style in mix.styles.items()
-            },
+            **taught(mix),
         },
         "records.json": {
             "seq_length": model_config["seq_length"],
@@ -131,6 +126,18 @@ def resolve(
     }
     texts["finetune.yaml"] = yaml.safe_dump(finetune, sort_keys=False, allow_unicode=True)
     return {name: _write_if_changed(output / name, text) for name, text in texts.items()}
+
+
+def taught(mix: Recipe) -> Dict[str, Any]:
+    """Return what corpus.json says of a recipe: weights, repeats, exponents, styles by kind."""
+    return {
+        "weights": mix.counts,
+        **mix.model_dump(include={"repeat", "exponents"}),
+        "styles": {
+            kind: {**style.model_dump(), "separator": mix.separator}
+            for kind, style in mix.styles.items()
+        },
+    }
 
 
 # What makes another training, by the name of its variable; the files that say it.

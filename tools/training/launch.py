@@ -23,7 +23,7 @@ from tools.settings.native import read_finetune
 from tools.settings.resolve import read_resolved
 from tools.settings.stacks import for_stack
 from tools.training import graphs, resume, workers
-from tools.training.chain import open_initial
+from tools.training.initial import open_initial
 from tools.training.inputs import check_inputs, count_parameters, even_steps, labels_per_row
 from tools.training.losses import draw_losses, read_losses
 from tools.training.resume import Start
@@ -58,7 +58,7 @@ def finetune(
     hosts        on each of which this runs; each writes all of `output`
     go_on        from the newest whole state of an earlier training of the same inputs
     bfloat16     whether matrices are multiplied in bfloat16 where the processor has units for it
-    initial      adapter to begin with, as `chain.open_initial` takes it, in place of fresh matrices
+    initial      adapter to begin with, as `initial.open_initial` takes it, in place of fresh matrices
 
     Work is done in `output`.work, which a failed or killed training leaves there. Raises UserError
     before anything is started where config, data and weights do not fit, or that folder holds steps

@@ -16,7 +16,7 @@ from tools.llama.lora import LoraConfig, adapter_parameters
 from tools.llama.peft import export_adapter
 from tools.llama.shape import LlamaShape
 from tools.settings.profile import CONFIGS
-from tools.training.chain import open_initial
+from tools.training.initial import open_initial
 
 LORA = LoraConfig(2, 4.0, ".*wq|.*w2")
 BASE = "ab" * 32

@@ -21,7 +21,7 @@ class Initial(NamedTuple):
     """What a training begins with.
 
     path    checkpoint of the LoRA matrices, names as MindFormers has them
-    record  for run.json: {"adapter", "sha256", "base", "init"}; `init` is the same of the training
+    record  for run.json: {"path", "sha256", "base", "init"}; `init` is the same of the training
             that made it, and so on back to the base, None where that one began with the base
     """
 
@@ -60,7 +60,7 @@ def open_initial(
         what = f"was trained on a base of sha256 {base[:12]}…, this one has {base_sha256[:12]}…"
         raise UserError(what, file, "give an adapter of the same base weights")
     record = {
-        "adapter": source.name if source.is_absolute() else source.as_posix(),
+        "path": source.name if source.is_absolute() else source.as_posix(),
         "sha256": content_of(file).sha256,
         "base": base,
         "init": run.get("init"),
