@@ -313,8 +313,18 @@ bench: $(VENV)  ## compare with transformers, live (REFERENCE_PYTHON=…)
 	$(PYTHON) -m benchmarks.logits --reference '$(REFERENCE_PYTHON)' --gguf $(M)/$(call profile_value,model,file) --base $(R)/base
 
 .PHONY: clean distclean
-clean:  ## remove the runs and submissions
-	rm -rf runs submission/*/ submission/*.zip
-distclean: clean  ## remove also what was fetched and installed
+# A training of hours goes only by its run's name, given to this command itself.
+ifneq ($(filter command,$(firstword $(origin RUN))),)
+clean:
+	@case '$(RUN)' in ''|.|..|*/*) echo "error: RUN: '$(RUN)' is no run's name" >&2; exit 2;; esac
+	@test -d '$(R)' || { echo "error: RUN: there is no $(R)" >&2; exit 2; }
+	@printf 'removing %s: %s MB, %s losses of a training\n' '$(R)' "$$(du -sm '$(R)' | cut -f1)" \
+	  "$$(cat '$(R)'/finetune/loss.csv '$(R)'/finetune.work/loss.csv 2>/dev/null | grep -c '^[0-9]' || true)"
+	rm -rf '$(R)'
+else
+clean:  ## remove merged models and unpacked submissions; RUN=NAME: that run, its training too
+	rm -rf runs/*/merged submission/*/
+endif
+distclean: clean  ## remove also what was fetched and installed; trainings stay
 	find material -mindepth 1 -maxdepth 1 -type d ! -name embedded -exec rm -rf {} +
 	rm -rf .venv .venv39 .cache .pytest_cache .ruff_cache .hypothesis

@@ -224,3 +224,61 @@ def test_the_doctor_comes_after_set_up(empty: Path) -> None:
     (empty / ".venv").mkdir()
     (empty / ".venv" / "installed").touch()
     assert " -m venv " not in make(empty, *words).stdout
+
+
+@pytest.fixture
+def trained(empty: Path) -> Path:
+    """Two runs, one trained and merged, one in the middle of its training; a submission."""
+    for path, text in {
+        "runs/a/finetune/loss.csv": "step,loss\n1,2.0\n2,1.5\n",
+        "runs/a/merged/1/model.ckpt": "x",
+        "runs/a/report/report.md": "x",
+        "runs/b/finetune.work/loss.csv": "step,loss\n1,2.0\n",
+        "submission/team/MANIFEST.json": "x",
+        "submission/team.zip": "x",
+    }.items():
+        (empty / path).parent.mkdir(parents=True, exist_ok=True)
+        (empty / path).write_text(text)
+    return empty
+
+
+def files(folder: Path) -> set:
+    roots = (folder / "runs", folder / "submission")
+    return {
+        path.relative_to(folder).as_posix()
+        for root in roots
+        for path in root.rglob("*")
+        if path.is_file() and not path.name.endswith(".j2")
+    }
+
+
+@pytest.mark.parametrize("target", ["clean", "distclean"])
+def test_clean_keeps_what_takes_hours(trained: Path, target: str) -> None:
+    (trained / "material" / "tiny").mkdir()
+    # RUN of the environment names no run to be removed.
+    environment = {**os.environ, "RUN": "a"}
+    done = subprocess.run(["make", target], cwd=trained, env=environment, capture_output=True)
+    assert done.returncode == 0
+    assert files(trained) == {
+        "runs/a/finetune/loss.csv",
+        "runs/a/report/report.md",
+        "runs/b/finetune.work/loss.csv",
+        "submission/team.zip",
+    }
+    assert (trained / "material" / "embedded").is_dir()
+    assert (trained / "material" / "tiny").is_dir() == (target == "clean")
+
+
+def test_a_run_goes_by_its_name_and_is_told_first(trained: Path) -> None:
+    done = make(trained, "clean", "RUN=a")
+    assert done.returncode == 0
+    assert re.match(r"removing runs/a: [0-9]+ MB, 2 losses of a training\n", done.stdout)
+    assert {name.split("/")[1] for name in files(trained)} == {"b", "team", "team.zip"}
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../runs", "a/../b", "none"])
+def test_what_is_no_runs_name_removes_nothing(trained: Path, name: str) -> None:
+    before = files(trained)
+    done = make(trained, "clean", f"RUN={name}")
+    assert done.returncode == 2 and "error: RUN: " in done.stderr
+    assert files(trained) == before
