@@ -50,11 +50,10 @@ def test_this_machine_can_run_the_tiny_profile(tmp_path, monkeypatch):
     assert str(tmp_path / "run") in done.stdout and not (tmp_path / "run").exists()
 
 
-def test_a_fault_is_exit_code_1(tmp_path, monkeypatch):
+def test_a_warning_is_told_and_no_fault(tmp_path, monkeypatch):
     monkeypatch.delenv("HOME")
     done = run("--profile", "tiny", "--run", str(tmp_path))
-    assert done.exit_code == 1 and "fault    home      HOME is not set" in done.stdout
-    assert done.stdout.endswith("make all PROFILE=tiny would fail: 1 of 5 checks\n")
+    assert done.exit_code == 0 and "warning  home      HOME is not set" in done.stdout
 
 
 def test_a_machine_without_cards_fails_the_contests_profile():
@@ -162,7 +161,7 @@ def test_home(tmp_path):
         (str(tmp_path / "h"), "not there"),
     ):
         line = judge_home(home)
-        assert line.verdict == FAULT and what in line.found and "export HOME=" in line.remedy
+        assert line.verdict == WARNING and what in line.found and "export HOME=" in line.remedy
     (tmp_path / ".cache").write_text("a file stands in the way")
     assert "cannot be written to" in judge_home(str(tmp_path)).found
 
@@ -173,7 +172,7 @@ def test_a_home_of_another_user(tmp_path):
         home = tmp_path
         os.chown(home, 12345, -1)
     line = judge_home(str(home))
-    assert line.verdict == FAULT and "belongs to another user" in line.found
+    assert line.verdict == WARNING and "belongs to another user" in line.found
 
 
 def test_artifacts(tmp_path):

@@ -117,8 +117,8 @@ def _can_be_filled(folder: Path) -> bool:
 def judge_home(home: Optional[str]) -> Line:
     """Return whether HOME is a folder that this user owns and can write to.
 
-    Without, training dies as it begins: MindPet, which MindFormers imports, asks for the owner and
-    makes $HOME/.cache/Huawei.
+    Without, pip has no cache, and what imports MindPet (MindFormers does) dies. The workers of a
+    training have a home of their own.
     """
     fault = ""
     if not home:
@@ -130,7 +130,8 @@ def judge_home(home: Optional[str]) -> Line:
     elif not _can_be_filled(Path(home, ".cache", "Huawei")):
         fault = f"{home} cannot be written to"
     remedy = 'export HOME="$(mktemp -d)"'
-    return _line("home", not fault, fault or str(home), "a HOME of this user's", remedy)
+    needed = "a HOME of this user's"
+    return _line("home", not fault, fault or str(home), needed, remedy, wrong=WARNING)
 
 
 def judge_artifacts(items: Sequence[Artifact], folder: Path) -> Iterator[Line]:

@@ -37,6 +37,10 @@ def test_why_it_failed(tmp_path):
     told = why_it_failed(tmp_path)
     # Worker 1 was the first to stop writing; of its errors the last is what ended it.
     assert told == "worker_1 failed: mindspore.common.FooError: For 'MatMul', shapes do not fit"
+    # What MindPet leaves where HOME is another user's: no traceback.
+    log = b"ERROR:root:An <class 'ValueError'> occurred, Wrong environment variables\n[INFO] x\n"
+    write_log(tmp_path, "worker_1.log", log, age=5)
+    assert "occurred, Wrong environment variables" in why_it_failed(tmp_path)
     write_log(tmp_path, "worker_1.log", b"ValueError: " + b"x" * 999, age=5)
     assert len(why_it_failed(tmp_path)) < 330
 
@@ -89,6 +93,9 @@ def test_workers_are_started_by_msrun(msrun, tmp_path):
     assert told == {"config": "x.yaml", "local": 2, "running": str(Path(job).parent / "running")}
     environment = (Path(job).parent / "environment").read_text()
     assert f"PATH={tmp_path / 'bin'}:" in environment and "PYTHONPATH=" in environment
+    # MindPet wants a home that is the user's own.
+    home = Path(job).parent / "home"
+    assert f"\nHOME={home}\n" in f"\n{environment}" and home.is_dir()
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -92,7 +92,7 @@ def run_workers(
         process = subprocess.Popen(
             _command(work, workers, hosts),
             cwd=work,
-            env=_environment(local, precision),
+            env=_environment(local, precision, work / "home"),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -137,8 +137,11 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _environment(workers: int, precision: str) -> Dict[str, str]:
-    environment = dict(os.environ)
+def _environment(workers: int, precision: str, home: Path) -> Dict[str, str]:
+    # MindPet, which MindFormers imports, refuses to work where HOME is unset or another user's:
+    # containers without a home, sudo -E, a mounted home.
+    home.mkdir(exist_ok=True)
+    environment = {**os.environ, "HOME": str(home)}
     set_matmul_precision(environment, precision)
     # The workers run in their own folder, since MindSpore writes beside itself.
     # What the user put on it stays: the contest's MindFormers is a folder there.
@@ -219,7 +222,8 @@ def keep_logs(logs: Path, step: int) -> None:
             path.unlink()
 
 
-_ERROR = re.compile(r"^[A-Za-z.]*(Error|Exception)\b")
+# A Python traceback's last line, or what MindPet logs of an exception before it ends the process.
+_ERROR = re.compile(r"^([A-Za-z.]*(Error|Exception)\b|ERROR:\w*:An <class )")
 
 
 def why_it_failed(work: Path, lost: Optional[int] = None) -> str:
