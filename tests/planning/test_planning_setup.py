@@ -49,7 +49,7 @@ def test_the_contests_profile_has_all_its_questions() -> None:
 def test_the_embedded_reading_set_is_counted() -> None:
     reading = json.loads((CONFIGS.parent / "material/embedded/reading.json").read_text("utf-8"))
     paragraphs = sum(len(article["paragraphs"]) for article in reading["data"])
-    assert setup(budget="night").squad == paragraphs
+    assert setup(budget="night", recipe="night-1").squad == paragraphs
 
 
 def test_a_recipe_has_its_lengths() -> None:
