@@ -15,6 +15,9 @@ ifneq ($(ADAPTER),)
   ifeq ($(wildcard $(ADAPTER)/run.json),)
     $(error ADAPTER: '$(ADAPTER)' holds no run.json; name a published adapter)
   endif
+  ifneq ($(filter baseline finetune merge report all submit,$(MAKECMDGOALS)),)
+    $(error ADAPTER: a published adapter is not trained; it goes with `make evaluate`)
+  endif
   PROFILE ?= $(shell sed -n 's/^  "profile": "\([a-z0-9-]*\)",$$/\1/p' $(ADAPTER)/run.json)
   RUN     ?= adapter-$(notdir $(ADAPTER:%/=%))
 endif
@@ -146,7 +149,7 @@ $(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter
 
 # One small file a subject, rewritten only when its content changes: then what needs it is remade.
 $(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
-	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') --seed '$(SEED)' --resume '$(RESUME)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') $(if $(INIT),--init '$(INIT)') --output $(C)
+	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') --seed '$(SEED)' --resume '$(RESUME)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') $(if $(INIT),--init '$(INIT)') $(if $(ADAPTER),--untrained) --output $(C)
 	@touch $@
 
 else

@@ -329,6 +329,7 @@ for _command in (*COMMANDS, weights):
     default="auto",
     help="no: an unfinished training of another choice may be given up.",
 )
+@click.option("--untrained", is_flag=True, help="Nothing will be trained: tell no hours.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -345,6 +346,7 @@ def config(
     records: Optional[Path],
     init: Optional[Path],
     resume: str,
+    untrained: bool,
     output: Path,
 ) -> None:
     """A profile and a budget, resolved into one small file a subject.
@@ -362,7 +364,11 @@ def config(
     written = resolve(output, profile, budget, recipe, seed, cards, hbm, **given)
     changed = [name for name, new in written.items() if new]
     click.echo(f"{output}: {', '.join(changed) + ' changed' if changed else 'as before'}")
-    if records is None and not (output.parent / "finetune" / "run.json").is_file():
+    if (
+        records is None
+        and not untrained
+        and not (output.parent / "finetune" / "run.json").is_file()
+    ):
         from tools.planning.forecast import run_forecast
 
         told = run_forecast(profile, budget, recipe, cards, hbm)

@@ -60,7 +60,7 @@ def stage_of(run: Path) -> Dict[str, Any]:
         "init": (trained.get("init") or {}).get("sha256"),
         **{key: trained[key] for key in ("steps", "seed", "matmul_precision")},
         **{key: records[key] for key in ("examples", "tokens")},
-        "seconds": round(sum(step.seconds for step in steps[1:]), 1),
+        "seconds": round(sum(step.seconds for step in steps[1:]), 2),
         "commit": next((one["commit"] for one in commands if one["stage"] == "finetune"), None),
         "commands": commands,
     }
