@@ -78,17 +78,20 @@ VENV        := $(VENV_FOLDER)/installed
 LOCK        := requirements/$(STACK).txt
 M := material/$(PROFILE)
 R := runs/$(RUN)
+# What is asked without a run of one's own, and the run that it is merged into.
+PUBLISHED     := $(patsubst %/,%,$(or $(ADAPTER),material/embedded/adapters/$(PROFILE)))
+PUBLISHED_RUN := adapter-$(notdir $(PUBLISHED))
 C := $(R)/config
 STAGE = $(PYTHON) -m tools.stage --run $(R) --stage
 
 profile_value = $(shell sed -n '/^$(1):/,/^[a-z]/s/^  $(2): *\([^ ]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
 
-PIPELINE := fetch convert baseline finetune merge evaluate report all submit
+PIPELINE := fetch convert baseline finetune merge evaluate report all submit merge-published
 
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT ADAPTER BASELINE\n           WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT ADAPTER BASELINE Q\n           WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -251,6 +254,12 @@ $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
 	$(STAGE) merge -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D)
 	@touch $@
 
+# Held against its run.json: what was altered, or is of another base, is refused.
+merge-published: $(R)/adapter/merged/1/merge.json
+$(R)/adapter/merged/1/merge.json: $(PUBLISHED)/adapter_model.safetensors $(R)/base/model.ckpt $(TOKENIZER)
+	$(STAGE) merge-published -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(PUBLISHED) --config $(PUBLISHED)/finetune.yaml --output $(R)/adapter/merged
+	@touch $@
+
 $(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done $(R)/prompts/squad.jsonl $(R)/prompts/valid.jsonl
 	$(STAGE) evaluate -- $(GENERATE) $$(printf -- '--model %s ' $(R)/merged/*/) --output-folder $(@D)
 	@touch $@
@@ -277,6 +286,32 @@ submission/$(TEAM).zip: $(R)/report/report.md
 	$(STAGE) submit -- $(PYTHON) -m tools.submit --run $(R) --team '$(TEAM)' --output submission $(if $(WEIGHTS_URL),--weights-url '$(WEIGHTS_URL)')
 	@$(PYTHON) -m tools.check submission $@
 
+endif
+
+# --- Asking ------------------------------------------------------------------------------------
+# A run of one's own is asked: its chosen checkpoint, before there is a choice its last. Without one
+# the published adapter is, merged into a run of its name.
+
+# As it was typed, whatever make would make of it; given and empty is not the same as not given.
+ifneq ($(origin Q),undefined)
+  override Q := $(value Q)
+  export Q
+endif
+comma   := ,
+QUESTION = $(if $(filter undefined,$(origin Q)),,-- "$$Q")
+ASKED    = $(shell sed -n 's/^  "checkpoint": \([0-9]*\),$$/\1/p' $(R)/evaluate/best.json 2>/dev/null | grep . || ls $(R)/merged | sort -n | tail -n 1)
+
+.PHONY: ask
+ifneq ($(wildcard $(R)/merged/done),)
+ask: $(VENV)  ## Q='…': the base model's answer beside the trained one's, each line marked
+	@$(PYTHON) -m tools.ask --model $(R)/merged/$(ASKED) --base $(R)/base $(QUESTION)
+else ifeq ($(origin RUN) $(wildcard $(PUBLISHED)/run.json),file $(PUBLISHED)/run.json)
+ask: $(VENV)
+	+@$(MAKE) merge-published PROFILE='$(PROFILE)' RUN='$(PUBLISHED_RUN)'
+	@$(PYTHON) -m tools.ask --model runs/$(PUBLISHED_RUN)/adapter/merged/1 --base runs/$(PUBLISHED_RUN)/base --trained $(PUBLISHED) $(QUESTION)
+else
+ask:
+	@echo "error: $(R) holds no merged model$(if $(filter file,$(origin RUN)),$(comma) and no adapter of $(PROFILE) is published); run 'make all', with the same variables, first" >&2; exit 2
 endif
 
 # --- Before cards are spent --------------------------------------------------------------------

@@ -282,3 +282,65 @@ def test_what_is_no_runs_name_removes_nothing(trained: Path, name: str) -> None:
     done = make(trained, "clean", f"RUN={name}")
     assert done.returncode == 2 and "error: RUN: " in done.stderr
     assert files(trained) == before
+
+
+@pytest.fixture
+def asked(empty: Path) -> Path:
+    """A clone that is set up, in whose run two checkpoints are merged, and whose Python echoes."""
+    (empty / ".venv" / "bin").mkdir(parents=True)
+    (empty / ".venv" / "installed").touch()
+    python = empty / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nfor word; do printf "[%s]" "$word"; done\n')
+    python.chmod(0o755)
+    for name in ("9", "10"):
+        (empty / "runs" / "tiny-quick" / "merged" / name).mkdir(parents=True)
+    (empty / "runs" / "tiny-quick" / "merged" / "done").touch()
+    return empty
+
+
+def test_the_chosen_checkpoint_is_asked_or_the_last(asked: Path) -> None:
+    run = "runs/tiny-quick"
+    done = make(asked, "ask", "PROFILE=tiny")
+    assert done.stdout == f"[-m][tools.ask][--model][{run}/merged/10][--base][{run}/base]"
+    (asked / run / "evaluate").mkdir()
+    (asked / run / "evaluate" / "best.json").write_text('{\n  "checkpoint": 9,\n  "step": 8\n}\n')
+    assert f"[--model][{run}/merged/9]" in make(asked, "ask", "PROFILE=tiny").stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["计算 4204.22 + -2369.17 等于多少？", "", "-h", 'it\'s $5 `id` "x" $(shell touch made) #'],
+)
+def test_a_problem_is_passed_on_as_it_is_written(asked: Path, text: str) -> None:
+    told = make(asked, "ask", "PROFILE=tiny", f"Q={text}").stdout
+    assert told.endswith(f"[runs/tiny-quick/base][--][{text}]")
+    environment = {**os.environ, "Q": text}
+    words = ["make", "ask", "PROFILE=tiny"]
+    done = subprocess.run(words, cwd=asked, capture_output=True, text=True, env=environment)
+    assert done.stdout == told and not (asked / "made").exists()
+
+
+def test_without_a_run_the_published_adapter_is_asked(empty: Path) -> None:
+    plain = make(empty, "ask", "PROFILE=tiny")
+    assert plain.returncode == 2 and not (empty / "runs").exists()
+    said, *_ = plain.stderr.splitlines()
+    assert said.startswith("error: runs/tiny-quick holds no merged model, and no adapter of tiny")
+    assert "run 'make all'" in said
+    folder = "material/embedded/adapters/smollm2-135m"
+    (empty / folder).mkdir(parents=True, exist_ok=True)
+    for name in ("run.json", "adapter_model.safetensors", "finetune.yaml"):
+        (empty / folder / name).touch()
+    done = make(empty, "-n", "ask", "Q=1", f"PYTHON_SYSTEM={sys.executable}")
+    assert done.returncode == 0, done.stderr
+    run = "runs/adapter-smollm2-135m"
+    adapter = f"--adapters {folder} --config {folder}/finetune.yaml"
+    assert f"{adapter} --output {run}/adapter/merged" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert f"--model {run}/adapter/merged/1 --base {run}/base --trained {folder} " in last
+    # Neither corpus nor records are made for it, and -n makes nothing.
+    assert "convert weights" in done.stdout and "convert tokenizer" in done.stdout
+    assert "convert math" not in done.stdout and "convert records" not in done.stdout
+    assert "pip install" in done.stdout and not (empty / ".venv").exists()
+    # A run that is named is meant.
+    named = make(empty, "ask", "PROFILE=tiny", "RUN=mine")
+    assert named.returncode == 2 and "error: runs/mine holds no merged model; run" in named.stderr

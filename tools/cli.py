@@ -6,13 +6,12 @@ Exit codes: 0 done, 1 a check says no, 2 bad input or usage.
 from __future__ import annotations
 
 import json
-import unicodedata
 from pathlib import Path
 from typing import Any, Dict, Optional
 
 import click
 
-from tools.files.errors import UserError, from_os_error
+from tools.files.errors import UserError, from_os_error, visible
 
 
 def _load_defaults(ctx: click.Context, _: click.Parameter, path: Optional[str]) -> None:
@@ -50,13 +49,6 @@ def config_option(command: Any) -> Any:
 _DEBUG = click.Option(["--debug"], is_flag=True, help="Show the traceback of an error.")
 
 
-def _visible(text: str) -> str:
-    """Control characters, which names and servers' answers may hold, become escapes."""
-    return "".join(
-        char if unicodedata.category(char) != "Cc" else repr(char)[1:-1] for char in text
-    )
-
-
 class _OneLineErrors(click.Command):
     """Turns a UserError or OSError into `error: where: what; remedy` and its exit code."""
 
@@ -91,7 +83,7 @@ class _OneLineErrors(click.Command):
             if ctx.find_root().meta.get("tools.debug"):
                 raise
             refusal = from_os_error(error) if isinstance(error, OSError) else error
-            click.echo(f"error: {_visible(str(refusal))}", err=True)
+            click.echo(f"error: {visible(str(refusal))}", err=True)
             ctx.exit(refusal.exit_code)
 
 

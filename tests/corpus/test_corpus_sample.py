@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tools.corpus.grammar import group_text, identity_text
+from tools.corpus.grammar import group_text, identity_text, parse
 from tools.corpus.kinds import CHINESE, UNIQUE
 from tools.corpus.render import problem_text
-from tools.corpus.sample import _SPACES, CAPACITY, draw, generate, proportional
+from tools.corpus.sample import _SPACES, CAPACITY, draw, generate, in_slots, proportional
 from tools.files.errors import UserError
 
 
@@ -46,6 +46,34 @@ def test_numbers_stay_in_the_slots(kind):
             assert 1 <= numbers[0] < numbers[1] <= 10
         else:
             assert len(numbers) == 2 and all(1 <= n <= 100 for n in numbers)
+
+
+@pytest.mark.parametrize("kind", CHINESE)
+def test_what_is_drawn_is_in_the_slots(kind):
+    rng = random.Random(8)
+    assert all(in_slots(generate(kind, rng)) for _ in range(300))
+
+
+@pytest.mark.parametrize(
+    "text, inside",
+    [
+        ("计算 10000.00 + -10000 等于多少？", True),
+        ("计算 10000.01 + 1.00 等于多少？", False),
+        ("计算 1.00 / -10000.01 等于多少？", False),
+        ("计算 1.005 * 1.00 等于多少？", False),
+        ("计算 2.50 的 6 次方", False),
+        ("计算 10000.01 的平方根", False),
+        ("解方程 101x + 3 = 0", False),
+        ("当 x = 0.09 时，求函数 y = 2x^3 的值", False),
+        ("求以下数据的平均值：[1, 2]", False),
+        ("求以下数据的平均值：[1, 2, 3, 4, 5, 6, 7, 8, 9, 100]", True),
+        ("求以下数据的平均值：[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", False),
+        ("一个长方形的长为 101 厘米，宽为 2 厘米，请计算其面积", False),
+        ("将分数 6/3 进行简化", False),
+    ],
+)
+def test_numbers_at_the_ends_of_the_slots_and_beyond(text, inside):
+    assert in_slots(parse(text)) == inside
 
 
 def test_listed_spaces_are_what_is_drawn_from_and_as_large_as_said():

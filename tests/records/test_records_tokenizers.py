@@ -129,6 +129,15 @@ def test_control_tokens_are_found_as_tiktoken_finds_them(opened, text):
     assert tokenizer.encode(text) == expected
 
 
+def test_control_tokens_of_each_kind(tiktoken_file, smollm2_file, sentencepiece_file):
+    tokens = open_tokenizer(tiktoken_file).control_tokens
+    assert len(tokens) == 256 and "<|eot_id|>" in tokens
+    tokens = open_tokenizer(smollm2_file).control_tokens
+    assert len(tokens) == 17 and {"<|im_end|>", "<repo_name>"} <= {*tokens}
+    # What looks like one is ordinary text there.
+    assert list(open_tokenizer(sentencepiece_file).control_tokens) == []
+
+
 def test_ids_that_the_vocabulary_lacks_decode_to_nothing(tokenizer):
     ids = tokenizer.encode("12")
     assert tokenizer.decode([-1, *ids, tokenizer.vocab_size, 1 << 40]) == "12"

@@ -10,7 +10,7 @@ import itertools
 import random
 from decimal import Decimal
 from fractions import Fraction
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from tools.corpus.grammar import Problem, group_text
 from tools.corpus.kinds import CHINESE
@@ -73,6 +73,40 @@ _SLOTS: Dict[str, Callable[[random.Random], Tuple]] = {
 
 def _square(limit: int) -> List[Tuple[int, int]]:
     return list(itertools.product(range(1, limit + 1), repeat=2))
+
+
+# What `_SLOTS` draws from, the least and the largest of each number.
+_CENTS = (-10_000, 10_000)
+_BOUNDS: Dict[str, Tuple[Tuple[Union[int, Fraction], int], ...]] = {
+    "add": (_CENTS, _CENTS),
+    "subtract": (_CENTS, _CENTS),
+    "multiply": (_CENTS, _CENTS),
+    "divide": (_CENTS, _CENTS),
+    "power": ((-1000, 1000), (0, 5)),
+    "root": ((0, 10_000),),
+    "equation": ((-100, 100), (-100, 100)),
+    "function": ((Fraction(1, 10), 10), (1, 100), (1, 99)),
+    "mean": ((1, 100),) * 10,
+    "area": ((1, 100), (1, 100)),
+    "discount": ((1, 100), (1, 100)),
+    "sales": ((1, 100), (1, 100)),
+    "mass": ((1, 10), (1, 10)),
+    "fraction": ((1, 9), (2, 10)),
+}
+
+
+def in_slots(problem: Problem) -> bool:
+    """Return whether the source's slots have a problem of these values, however it is printed."""
+    kind, numbers = problem
+    bounds = _BOUNDS[kind]
+    if len(numbers) > len(bounds) or (kind == "mean" and len(numbers) < 3):
+        return False
+    if kind == "fraction" and numbers[0] >= numbers[1]:
+        return False
+    return all(
+        low <= Fraction(number) <= high and Fraction(number) * 100 % 1 == 0
+        for number, (low, high) in zip(numbers, bounds)
+    )
 
 
 # Kinds whose whole space is small enough to be listed and shuffled. The sizes agree with the

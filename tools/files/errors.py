@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import unicodedata
 from pathlib import Path
 from typing import Optional, Tuple, Union
 
@@ -55,3 +56,10 @@ def from_os_error(error: OSError) -> UserError:
     what = error.strerror or str(error)
     where = error.filename2 or error.filename
     return UserError(what[:1].lower() + what[1:], where, _REMEDIES.get(error.errno or 0))
+
+
+def visible(text: str) -> str:
+    """Return text whose control characters, which names and answers may hold, are escapes."""
+    return "".join(
+        char if unicodedata.category(char) != "Cc" else repr(char)[1:-1] for char in text
+    )

@@ -19,6 +19,8 @@ from tools.llama.predictions import PromptRow, Unfinished, fingerprint, is_done,
 from tools.llama.shape import LlamaShape
 
 PathLike = Union[str, Path]
+# Positions of a model, where nobody says otherwise: LLaMA-3's and SmolLM2's.
+LONGEST = 8192
 TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 
 
@@ -31,7 +33,7 @@ def generate(
     batch_size: int = 8,
     stop: Sequence[str] = (),
     add_bos: bool = False,
-    max_length: int = 8192,
+    max_length: int = LONGEST,
     device: str = "CPU",
     engine: Optional[str] = None,
 ) -> list[dict[str, Any]]:

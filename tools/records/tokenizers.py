@@ -65,6 +65,7 @@ class Tokenizer:
     kind                     "tiktoken", "sentencepiece" or "tokenizer.json".
     vocab_size               one more than the largest id.
     bos_id, eos_id, pad_id   as given to `open_tokenizer`, else as the file says, else None.
+    control_tokens           the texts that become control tokens.
 
     Control tokens written in a text (`<|im_end|>`) become their ids, except with SentencePiece,
     which encodes them as any other text.
@@ -73,6 +74,7 @@ class Tokenizer:
     def __init__(self, kind: str, vocab_size: int, ids: SpecialIds) -> None:
         self.kind, self.vocab_size = kind, vocab_size
         self.bos_id, self.eos_id, self.pad_id = ids
+        self.control_tokens: Sequence[str] = ()
 
     def encode(self, text: str) -> List[int]:
         """Give the ids of a text, with no BOS or EOS added."""
@@ -202,6 +204,7 @@ class _Tiktoken(Tokenizer):
         # Padding is not LLaMA-3's but MindFormers': reserved token 0.
         own = SpecialIds(len(ranks), len(ranks) + 1, len(ranks) + 2)
         super().__init__("tiktoken", len(ranks) + len(special), given.over(own))
+        self.control_tokens = LLAMA3_SPECIAL
 
     def _encode(self, texts: List[str]) -> List[List[int]]:
         # A text without `<|` holds no control token, and to look for 256 of them takes ten times
@@ -275,6 +278,8 @@ class _TokenizerJson(Tokenizer):
         self._tokenizer.no_padding()
         largest = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
         super().__init__("tokenizer.json", largest + 1, given)
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        self.control_tokens = [token.content for token in added if token.special]
 
     def _encode(self, texts: List[str]) -> List[List[int]]:
         encoded = self._tokenizer.encode_batch(texts, add_special_tokens=False)
