@@ -16,12 +16,11 @@ def runs(tmp_path: Path) -> Path:
     """night-1, begun from the base; night-2 from its adapter; night-3 from that of night-2."""
     init = None
     for name in ("night-1", "night-2", "night-3"):
-        run = tmp_path / name
+        run = tmp_path / "runs" / name
         write(run / "config/profile.json", {"profile": "tiny"})
-        write(run / "finetune/run.json", {"steps": 10, **({"init": init} if init else {})})
-        adapter = run / "finetune/adapters/5.ckpt"
-        init = {"path": str(adapter), "sha256": name, **({"init": init} if init else {})}
-    return tmp_path
+        write(run / "finetune/run.json", {"steps": 10, "init": init})
+        init = {"path": f"runs/{name}/finetune", "sha256": name, "base": "0", "init": init}
+    return tmp_path / "runs"
 
 
 def test_the_first_stage_comes_first(runs):
@@ -33,5 +32,5 @@ def test_the_first_stage_comes_first(runs):
 
 def test_a_stage_that_is_not_here_is_named(runs):
     (runs / "night-1/config/profile.json").unlink()
-    with pytest.raises(UserError, match=r"night-1/finetune/adapters/5.ckpt, which lies in no run"):
+    with pytest.raises(UserError, match=r"night-2/.*began with .*night-1/finetune, which lies"):
         chain_of(runs / "night-3")

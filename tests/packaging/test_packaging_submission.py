@@ -255,14 +255,20 @@ def test_a_package_that_would_be_refused_is_not_made(
 def test_in_a_checkout_the_source_is_what_git_tracks(tmp_path: Path) -> None:
     words = "submission/method.md"
     own = (words, "artifacts.lock")
-    for name in ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile", *own):
+    # Small sets go in, the published adapter does not: it is no entry's own.
+    sets = ("material/embedded/x.json", "material/embedded/adapters/y/adapter_model.safetensors")
+    names = ("tools/a.py", "tools/new.py", "configs/x.yaml", "notes.txt", "Makefile", *sets, *own)
+    for name in names:
         write(tmp_path / name, "x\n")
     assert {"source/tools/a.py", "source/tools/new.py"} < set(source_files(tmp_path))
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
     subprocess.run([*git, "init", "-q"], check=True)
-    subprocess.run([*git, "add", "tools/a.py", "configs", "notes.txt", "Makefile"], check=True)
+    subprocess.run(
+        [*git, "add", "tools/a.py", "configs", "notes.txt", "Makefile", "material"], check=True
+    )
     assert set(source_files(tmp_path)) == {
         *("source/Makefile", "source/configs/x.yaml", "source/tools/a.py"),
+        "source/material/embedded/x.json",
         "source/submission/method.md",
         "source/artifacts.lock",
     }

@@ -67,6 +67,8 @@ def publish(run: Path, output: Path) -> remeasure.Measured:
             "sha256": content_of(trained).sha256,
         },
         "prompt": read_resolved(run / "config" / "records.json", ["prompt"])["prompt"],
+        # What a training that begins with this folder goes on telling.
+        "init": read_resolved(run / "finetune" / "run.json", []).get("init"),
         "stages": stages,
         "published": {
             "command": without_folders(command),

@@ -15,9 +15,9 @@ from tools.training.losses import read_losses
 def chain_of(run: Path) -> List[Path]:
     """Return the folders of all runs that made a run's adapter, the first to be trained first.
 
-    finetune/run.json names under "init" what a training began with: {"path", "sha256", "init"},
-    the last that which the run of `path` began with itself. Raises UserError where the run of an
-    init is not on this machine.
+    finetune/run.json names under "init" what a training began with, see tools.training.initial;
+    its paths are those of the checkout that holds the run. Raises UserError where one of these
+    runs is not here.
     """
     runs = [run]
     init = read_resolved(run / "finetune" / "run.json", []).get("init")
@@ -27,12 +27,14 @@ def chain_of(run: Path) -> List[Path]:
     return runs
 
 
-def _run_of(adapter: Path, later: Path) -> Path:
+def _run_of(named: Path, later: Path) -> Path:
+    adapter = later.resolve().parents[1] / named
     for folder in (adapter, *adapter.parents):
         if (folder / "config" / "profile.json").is_file():
             return folder
-    what = f"began with {adapter}, which lies in no run that is here"
-    raise UserError(what, later / "finetune" / "run.json", "publish where all stages were trained")
+    what = f"began with {named}, which lies in no run that is here"
+    remedy = "publish where all stages were trained, each with INIT=runs/RUN/finetune"
+    raise UserError(what, later / "finetune" / "run.json", remedy)
 
 
 def stage_of(run: Path) -> Dict[str, Any]:
