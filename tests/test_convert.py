@@ -224,7 +224,8 @@ def test_config_tells_of_hours_before_they_are_spent(tmp_path):
         tmp_path / "config",
     )
     assert " hours, as measured on 2 cores" in run(*words).splitlines()[-1]
-    # Not of what is done, nor of a minute.
+    # Not of what will not be trained, of what is done, nor of a minute.
+    assert " hours" not in run(*words, "--untrained")
     (tmp_path / "finetune").mkdir()
     (tmp_path / "finetune" / "run.json").touch()
     assert run(*words) == f"{tmp_path / 'config'}: as before\n"

@@ -344,3 +344,34 @@ def test_without_a_run_the_published_adapter_is_asked(empty: Path) -> None:
     # A run that is named is meant.
     named = make(empty, "ask", "PROFILE=tiny", "RUN=mine")
     assert named.returncode == 2 and "error: runs/mine holds no merged model; run" in named.stderr
+
+
+def adapter(empty: Path) -> Path:
+    folder = empty / "adapters" / "tiny-one"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text('{\n  "profile": "tiny",\n  "base": {}\n}\n')
+    return folder
+
+
+def test_a_published_adapter_is_measured_in_a_run_of_its_own(empty: Path, adapter: Path) -> None:
+    for word, asked in (("", False), ("BASELINE=again", True)):
+        done = make(empty, "-n", "evaluate", "ADAPTER=adapters/tiny-one/", *word.split())
+        assert done.returncode == 0 and "tools.finetune" not in done.stdout
+        (line,) = [line for line in done.stdout.splitlines() if "tools.publish" in line]
+        assert "--base runs/adapter-tiny-one/base --output runs/adapter-tiny-one/adapter" in line
+        assert ("--baseline" in line) == asked
+        assert "--profile 'tiny'" in done.stdout and "--untrained" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words, fault",
+    [
+        (("evaluate", "ADAPTER=adapters"), "'adapters' holds no run.json"),
+        (("evaluate", "ADAPTER=a b"), "'a b' has white space"),
+        (("all", "ADAPTER=adapters/tiny-one"), "it goes with `make evaluate`"),
+    ],
+)
+def test_what_is_no_published_adapter(empty: Path, adapter: Path, words, fault) -> None:
+    done = make(empty, *words)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "*** ADAPTER: " in done.stderr and fault in done.stderr
