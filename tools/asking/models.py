@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from tools.corpus.grammar import NoFit, parse
+from tools.corpus.kinds import CHINESE
 from tools.corpus.sample import in_slots
 from tools.corpus.verify import recorded_styles
 from tools.corpus.worked.rows import Styles
@@ -72,8 +73,7 @@ def read_training(folder: Path) -> Training:
         prompt=told["prompt"],
         styles=recorded_styles(folder / "corpus.json"),
         # Without weights the corpus has the kinds of the contest's own file: all.
-        kinds=tuple(kind for kind, weight in (corpus["weights"] or {}).items() if weight)
-        or tuple(corpus["styles"]),
+        kinds=tuple(corpus["weights"] or CHINESE),
         exponents=corpus["exponents"],
         device=evaluation["device"],
         min_new_tokens=evaluation["min_new_tokens"],
