@@ -4,7 +4,8 @@
 # config remakes what depends on it and nothing else, a second `make all` does nothing, and an
 # interrupted one goes on. Tools write beside their output and rename: a file that is there is whole.
 
-# A published adapter that `make evaluate` measures again: a folder of material/embedded/adapters.
+# A published adapter that `make evaluate` measures again, and `make ask` asks: a folder of
+# material/embedded/adapters.
 ADAPTER ?=
 # `again`: the base model is asked, too, whose published answers are taken otherwise.
 BASELINE ?=
@@ -16,7 +17,7 @@ ifneq ($(ADAPTER),)
     $(error ADAPTER: '$(ADAPTER)' holds no run.json; name a published adapter)
   endif
   ifneq ($(filter baseline finetune merge report all submit,$(MAKECMDGOALS)),)
-    $(error ADAPTER: a published adapter is not trained; it goes with `make evaluate`)
+    $(error ADAPTER: a published adapter is not trained; it goes with `make evaluate` and `make ask`)
   endif
   PROFILE ?= $(shell sed -n 's/^  "profile": "\([a-z0-9-]*\)",$$/\1/p' $(ADAPTER)/run.json)
   RUN     ?= adapter-$(notdir $(ADAPTER:%/=%))
@@ -307,7 +308,7 @@ ask: $(VENV)  ## Q='…': the base model's answer beside the trained one's, each
 	@$(PYTHON) -m tools.ask --model $(R)/merged/$(ASKED) --base $(R)/base $(QUESTION)
 else ifeq ($(origin RUN) $(wildcard $(PUBLISHED)/run.json),file $(PUBLISHED)/run.json)
 ask: $(VENV)
-	+@$(MAKE) merge-published PROFILE='$(PROFILE)' RUN='$(PUBLISHED_RUN)'
+	+@$(MAKE) merge-published ADAPTER='$(PUBLISHED)' PROFILE='$(PROFILE)' RUN='$(PUBLISHED_RUN)'
 	@$(PYTHON) -m tools.ask --model runs/$(PUBLISHED_RUN)/adapter/merged/1 --base runs/$(PUBLISHED_RUN)/base --trained $(PUBLISHED) $(QUESTION)
 else
 ask:

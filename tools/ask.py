@@ -90,7 +90,7 @@ def _answer(
     from tools.asking.marks import mark
     from tools.asking.show import show
 
-    asked = mark(problem, pair.answer(prompts), training)
+    asked = mark(problem, pair.answer(problem, prompts), training)
     if as_json:
         click.echo(json.dumps(asked.as_json(), ensure_ascii=False))
     else:

@@ -207,9 +207,11 @@ def test_a_row_does_not_depend_on_its_company(decoder: Decoder, checkpoint: Chec
 def test_one_place_whose_weights_lie_the_other_way(checkpoint: Checkpoint) -> None:
     decoder = Decoder(SHAPE, 1)
     decoder.load(checkpoint)
-    prompts, limits = ragged_prompts(count=3), Limits(5, 0, 2)
+    prompts, limits = ragged_prompts(count=3), Limits(9, 0, 2)
     expected = [continued(make_weights(0), prompt, limits) for prompt in prompts]
     assert decode(decoder, prompts, limits) == expected
+    for draft in (expected[0], [*expected[1][:6], 7]):
+        assert decode(decoder, prompts, Limits(9, 0, 2, draft=draft)) == expected
 
 
 def test_bfloat16_is_widened(decoder: Decoder, tmp_path: Path) -> None:

@@ -44,12 +44,13 @@ class RememberingDecoder:
         self.cache: list[list[Optional[int]]] = []
         self.fed = 0
         self.copies = 0
+        self.steps = 0
 
     def reserve(self, capacity: int) -> None:
         self.capacity = capacity
         self.cache = [[None] * capacity for _ in range(self.places)]
 
-    def prefill(self, places: Any, tokens: Any, starts: Any, form: tuple[int, int]) -> None:
+    def prefill(self, places: Any, tokens: Any, starts: Any, form: tuple[int, int]) -> Any:
         assert (
             form in (FORMS if self.places > 1 else ONE_ROW)
             and len(places) <= form[0]
@@ -61,8 +62,15 @@ class RememberingDecoder:
             self.cache[place][start : start + len(row)] = [int(token) for token in row]
             assert len(self.cache[place]) == self.capacity
             self.fed += len(row)
+        first = self.cache[places[0]]
+        return [first[: starts[0] + count] for count in range(1, len(tokens[0]) + 1)]
+
+    def output(self, hidden: Any) -> tuple[np.ndarray, None]:
+        """Of prefill's first row."""
+        return np.array([following(context).argmax() for context in hidden]), None
 
     def step(self, tokens: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, _Logits]:
+        self.steps += 1
         logits = np.zeros((self.places, VOCABULARY), np.float32)
         for place, (token, position) in enumerate(zip(tokens, positions)):
             self.cache[place][position] = int(token)
@@ -133,6 +141,50 @@ def test_every_row_is_what_it_would_be_alone(
     limits = Limits(max_new, min_new, EOS, stop=lambda tokens: tokens[-2:] == [7, 7])
     _, found = decode(prompts, limits, places)
     assert found == {index: alone(prompt, limits) for index, prompt in enumerate(prompts)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    prompts=_PROMPTS,
+    places=st.integers(1, 3),
+    max_new=st.integers(1, 90),
+    min_new=st.integers(0, 4),
+    slips=st.lists(st.integers(0, 89), max_size=4),
+    longer=st.lists(st.integers(0, 9), max_size=3),
+)
+def test_a_draft_changes_no_answer(
+    prompts: list[list[int]],
+    places: int,
+    max_new: int,
+    min_new: int,
+    slips: list[int],
+    longer: list[int],
+) -> None:
+    limits = Limits(max_new, min_new, EOS)
+    expected = {index: alone(prompt, limits) for index, prompt in enumerate(prompts)}
+    # The first prompt's own answer, at some places another token, and more behind it.
+    draft = [*(expected[0][0] if prompts else []), *longer]
+    for slip in slips:
+        if slip < len(draft):
+            draft[slip] = (draft[slip] + 1) % EOS
+    drafted = Limits(max_new, min_new, EOS, draft=draft)
+    assert decode(prompts, drafted, places)[1] == expected
+
+
+def test_a_right_draft_takes_a_few_chunks() -> None:
+    # No token ends the answer: it is as long as it may be.
+    limits = Limits(120, 0, VOCABULARY)
+    answer, reason = alone([1, 2], limits)
+    assert reason == "length"
+    decoder, found = decode([[1, 2]], Limits(120, 0, VOCABULARY, draft=answer), 1)
+    assert found[0] == (answer, "length") and decoder.steps == 0
+    decoder, found = decode([[1, 2]], Limits(120, 0, VOCABULARY, draft=answer[:50]), 1)
+    assert found[0] == (answer, "length") and decoder.steps == 120 - 51
+    # One token in the middle costs a chunk; a draft of another answer is left at once.
+    slipped = [*answer[:60], (answer[60] + 1) % VOCABULARY, *answer[61:]]
+    assert decode([[1, 2]], Limits(120, 0, VOCABULARY, draft=slipped), 1)[0].steps == 0
+    other = [(token + 1) % VOCABULARY for token in answer]
+    assert decode([[1, 2]], Limits(120, 0, VOCABULARY, draft=other), 1)[0].steps == 119
 
 
 def test_a_shared_passage_is_computed_once() -> None:

@@ -3,6 +3,10 @@
 A finished row leaves its place to the next prompt. Prompts are cached in chunks of fixed forms;
 what a prompt shares with one that is in the cache already (the passage of a question, the frame
 of a problem) is copied, not computed again.
+
+An answer may have a draft, what it would be if it is right: then a chunk of the draft is computed
+at once and kept as far as it is what the model writes (the verification of speculative decoding,
+Leviathan et al., 2023). Each token is still the model's likeliest behind those before it.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ _FULLER = 2
 _WORTH_COPYING = 32
 # Prompts are let in together, so that their chunks are full.
 _LET_IN = 4
+# A chunk of a draft takes as long as some steps: one that gave fewer tokens is the last.
+_WORTH_DRAFTING = 5
 # A capacity of its own costs the compilation of its graphs, which so many rows pay for.
 _WORTH_COMPILING = 64
 
@@ -36,12 +42,14 @@ class Limits:
     min_new_tokens  before so many, the end-of-sequence token is passed over.
     eos_id          the end-of-sequence token, which is not part of the result.
     stop            tells from a row's tokens so far whether it has ended; None: never.
+    draft           tokens that each answer may well be; they change its time, not the answer.
     """
 
     max_new_tokens: int
     min_new_tokens: int
     eos_id: int
     stop: Optional[Callable[[list[int]], bool]] = None
+    draft: Sequence[int] = ()
 
 
 @dataclass
@@ -131,7 +139,8 @@ class _Schedule:
             wanted = min(_LET_IN, len(self.queue), len(self.live))
             if self.queue and len(free) >= wanted:
                 self._let_in(free)
-            self._step()
+            if any(self.live):  # a draft may have ended them all
+                self._step()
 
     def _let_in(self, free: list[int]) -> None:
         """Give the free places to the next prompts and cache these."""
@@ -146,6 +155,27 @@ class _Schedule:
         for row in rows:
             self.held[row.place] = self.live[row.place] = row
         self._prefill(rows)
+        if self.limits.draft:
+            for row in rows:
+                self._follow(row, list(self.limits.draft))
+
+    def _follow(self, row: _Row, draft: list[int]) -> None:
+        """Take the tokens that the model writes along a draft, until it leaves that for good."""
+        form = (FORMS if len(self.held) > 1 else ONE_ROW)[0]
+        before = -_WORTH_DRAFTING
+        while draft and self.live[row.place] and len(row.produced) - before >= _WORTH_DRAFTING:
+            before = len(row.produced)
+            left = self.limits.max_new_tokens - before
+            last = row.produced[-1] if row.produced else row.prompt[-1]
+            chunk = np.array([last, *draft[: min(form[1], left) - 1]], np.int64)
+            hidden = self.decoder.prefill([row.place], [chunk], [row.filled], form)
+            likeliest, _ = self.decoder.output(hidden)
+            for token in likeliest[: len(chunk)].tolist():
+                if token == self.limits.eos_id and len(row.produced) < self.limits.min_new_tokens:
+                    return  # a step knows what is second
+                self._advance(row, token)
+                if not draft or draft.pop(0) != token or not self.live[row.place]:
+                    break
 
     def _share(self, row: _Row, earlier: list[_Row], sources: list[int]) -> None:
         """Find the longest beginning of `row` that is cached, or will be with this company."""
@@ -212,14 +242,18 @@ class _Schedule:
             positions[row.place] = row.filled
         likeliest, logits = self.decoder.step(tokens, positions)
         for row in list(filter(None, self.live)):
-            row.filled += 1
             token = int(likeliest[row.place])
             if token == self.limits.eos_id and len(row.produced) < self.limits.min_new_tokens:
                 token = _second(logits.asnumpy()[row.place], self.limits.eos_id)
-            reason = self._take(row, token)
-            if reason:
-                self.live[row.place] = None
-                self.done(row.index, row.produced, reason)
+            self._advance(row, token)
+
+    def _advance(self, row: _Row, token: int) -> None:
+        """Add the token behind what is cached; a row that ends with it leaves its place."""
+        row.filled += 1
+        reason = self._take(row, token)
+        if reason:
+            self.live[row.place] = None
+            self.done(row.index, row.produced, reason)
 
     def _take(self, row: _Row, token: int) -> Optional[str]:
         """Add a token; say why the row ends with it, None if it goes on."""
