@@ -68,6 +68,7 @@ def publish(run: Path, output: Path) -> remeasure.Measured:
         },
         "prompt": read_resolved(run / "config" / "records.json", ["prompt"])["prompt"],
         "stages": stages,
+        "init": read_resolved(run / "finetune" / "run.json", []).get("init"),
         "published": {
             "command": without_folders(command),
             "commit": commit_of(),
