@@ -35,11 +35,9 @@ HBM     ?=
 RESUME  ?= auto
 # A MindRecord file made elsewhere, to train on instead of the corpus; its .db lies beside it.
 RECORDS ?=
-ifneq ($(words $(RECORDS)),$(if $(RECORDS),1,0))
-  $(error RECORDS: '$(RECORDS)' has white space, which make parts names at; move the file)
-endif
 # An adapter that the training begins with: an earlier run's finetune folder, or PEFT's.
 INIT    ?=
+$(foreach name,RECORDS INIT,$(if $(word 2,$($(name))),$(error $(name): '$($(name))' has white space, which make parts names at; move it)))
 # Of several hosts, the same command on each: how many, which one this is, where the first listens.
 NODES       ?=
 NODE_RANK   ?=
@@ -248,7 +246,8 @@ $(R)/baseline/scores.json: $(R)/baseline/test.jsonl $(C)/corpus.json configs/con
 
 HOSTS = $(if $(NODES),--nodes '$(NODES)') $(if $(NODE_RANK),--node-rank '$(NODE_RANK)') \
 	$(if $(MASTER_ADDR),--master-addr '$(MASTER_ADDR)') $(if $(MASTER_PORT),--master-port '$(MASTER_PORT)')
-$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(C)/training.json $(R)/base/model.ckpt $(R)/records/train.mindrecord
+INIT_FILES = $(if $(INIT),$(wildcard $(INIT:%/=%)/adapters/*.ckpt $(INIT:%/=%)/*.ckpt $(INIT:%/=%)/*.safetensors $(filter %.ckpt %.safetensors,$(INIT))))
+$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(C)/training.json $(R)/base/model.ckpt $(R)/records/train.mindrecord $(INIT_FILES)
 	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --training $(C)/training.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(if $(INIT),--init '$(INIT)') $(HOSTS)
 
 $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)

@@ -190,6 +190,27 @@ def test_given_records_take_the_place_of_our_own(empty: Path) -> None:
     assert "convert math" in given.stdout and "convert prompts" in given.stdout
 
 
+def test_a_training_that_begins_with_an_adapter(empty: Path) -> None:
+    """It is made again where the adapter is newer, and for nothing else that lies there."""
+    first = empty / "first"
+    (first / "adapters").mkdir(parents=True)
+    (first / "adapters" / "5.ckpt").touch()
+    words = ("PROFILE=tiny", "RUN=r", "PIPELINE_LOCKED=yes")
+    done = make(empty, "-n", "finetune", *words, "INIT=first/")
+    assert "--resume 'auto' --init 'first/'" in done.stdout and done.returncode == 0
+    assert "--init" not in make(empty, "-n", "finetune", *words).stdout
+    files = make(empty, "-p", "-n", "finetune", *words, "INIT=first/").stdout
+    (rule,) = (line for line in files.splitlines() if line.startswith("runs/r/finetune/run.json:"))
+    assert rule.split()[-1] == "first/adapters/5.ckpt"
+
+
+@pytest.mark.parametrize("name", ["RECORDS", "INIT"])
+def test_a_path_with_white_space_is_refused(empty: Path, name: str) -> None:
+    done = make(empty, "finetune", f"{name}=a b")
+    assert done.returncode == 2
+    assert f"{name}: 'a b' has white space, which make parts names at" in done.stderr
+
+
 def test_test_problems_are_asked_of_the_base_and_the_chosen_checkpoint(empty: Path) -> None:
     done = make(empty, "-n", "evaluate", "PROFILE=tiny", "RUN=r")
     asked = [line for line in done.stdout.splitlines() if "tools.generate" in line]

@@ -47,7 +47,7 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--init",
-    type=click.Path(path_type=Path, exists=True),
+    type=_FILE,
     help="Adapter to begin with: a training's output, one checkpoint, or a PEFT folder.",
 )
 @click.option("--training", type=_FILE, help="training.json as the profile resolves.")

@@ -254,6 +254,22 @@ def test_records_that_were_given_are_named_again(opened: Package, tmp_path: Path
         again._make(tmp_path, given, tmp_path / "x")
 
 
+def test_the_first_adapter_is_taken_from_the_package(opened: Package, tmp_path: Path) -> None:
+    begun = TINY._replace(init="runs/first/finetune")
+    begun.resolve(opened.folder / "configs", CONFIGS)
+    assert recipe.plan_of(opened) == begun
+    assert recipe.differences(opened, begun, CONFIGS, tmp_path / "resolved") == []
+    assert recipe.differences(opened, TINY, CONFIGS, tmp_path / "resolved") == [
+        "training.json: init"
+    ]
+    rows = again.reproduce_rows(opened, FolderContents(opened.folder), {}, tmp_path / "work")
+    with pytest.raises(UserError, match=r"adapter runs/first/finetune, which .* does not hold"):
+        list(rows)
+    write(tmp_path / "Makefile", "evaluate:\n\t@test $(INIT) = init.ckpt && exit 3\n")
+    with pytest.raises(UserError, match=r"PROFILE=tiny .* INIT=init\.ckpt RUN=again ended with"):
+        again._make(tmp_path, begun, None)
+
+
 @pytest.mark.parametrize("name", ["../x", "x y", "", 5])
 def test_records_with_a_name_that_is_none(opened: Package, name: Any) -> None:
     edit(opened.folder / "configs/records.json", given=name)

@@ -64,6 +64,8 @@ def test_the_adapter_that_a_training_began_with_is_noted(opened: Package) -> Non
     edit(opened.folder / layout.TRAINING, init="runs/first/finetune")
     note = training.first_adapter(opened)
     assert f"began with the adapter runs/first/finetune (sha256 {'cd' * 32}), which" in note
+    write(opened.folder / layout.INIT, b"matrices")
+    assert "which the package holds: what that one was trained on" in training.first_adapter(opened)
     edit(opened.folder / "training/run.json", init=None)
     with pytest.raises(UserError, match="its init is None"):
         training.first_adapter(opened)

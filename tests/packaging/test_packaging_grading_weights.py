@@ -62,6 +62,15 @@ def test_an_adapter_of_another_rank(opened: Package) -> None:
     assert "mindpet_delta_lora_a is (8, 64), the config makes it (4, 64)" in rows[0].why
 
 
+def test_what_the_training_began_with_is_such_an_adapter(opened: Package) -> None:
+    first = opened.folder / layout.INIT
+    adapter = (opened.folder / layout.ADAPTER).read_bytes()
+    for content, wrong in ((b"damaged", True), (adapter, False)):
+        first.write_bytes(content)
+        (row,) = (row for row in weights.shape_rows(opened, None) if row.group == layout.INIT)
+        assert row.passed is not wrong
+
+
 @pytest.mark.parametrize("scaling", [8, 32])
 def test_a_merge_with_another_scaling(opened: Package, tmp_path: Path, scaling: int) -> None:
     """The stock merge takes alpha / rank for 1, where it is 2."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 import zipfile
@@ -13,6 +14,7 @@ import yaml
 from packaging_run import TEAM, write
 
 from tools.files.errors import UserError
+from tools.files.hashing import content_of
 from tools.packaging import contents, inspection
 from tools.packaging.inspection import check_submission
 from tools.packaging.layout import OURS, PARTS, scored_files
@@ -192,6 +194,21 @@ def test_weights_that_were_not_evaluated(package: Path) -> None:
     (package / "weights/model.ckpt").write_bytes(b"others")
     (fault,) = seal(package)
     assert fault.startswith("scores/best.json: the scores are of weights with sha256 ")
+
+
+def test_what_the_training_began_with_is_held_against_its_record(package: Path) -> None:
+    init = package / "adapter/init.ckpt"
+    init.write_bytes(b"matrices")
+    digest = content_of(init).sha256
+    (fault,) = seal(package)
+    assert fault == f"adapter/init.ckpt: its sha256 is {digest}, training/run.json says None"
+    begun = {"path": "runs/first/finetune", "sha256": "ab" * 32, "matrices_sha256": digest}
+    run = json.loads((package / "training/run.json").read_text())
+    write(package / "training/run.json", {**run, "init": begun})
+    assert seal(package) == []
+    init.unlink()
+    (fault,) = seal(package)
+    assert fault == f"adapter/init.ckpt: missing, training/run.json says {digest}"
 
 
 def test_weights_and_their_link(package: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from packaging_run import TEAM, write
 
 from tools.files.errors import CheckFailed, UserError
+from tools.files.hashing import content_of
 from tools.packaging.facts import Hash, gather
 from tools.packaging.inspection import check_submission
 from tools.packaging.layout import PARTS, check_team, run_files, source_files
@@ -82,6 +83,21 @@ def test_the_files_are_exactly_these(finished: Dict[str, Path]) -> None:
             assert archive.read(info) == kept
             stored = info.filename.endswith((".ckpt", ".png"))
             assert (info.compress_type == zipfile.ZIP_STORED) == stored
+
+
+def test_what_the_training_began_with_is_handed_in(
+    finished: Dict[str, Path], run: Path, tmp_path: Path
+) -> None:
+    begun = write(run / "finetune/init.ckpt", b"matrices of an earlier training")
+    digest = content_of(begun).sha256
+    record = {"path": "runs/first/finetune", "sha256": "ab" * 32, "matrices_sha256": digest}
+    told = json.loads((run / "finetune/run.json").read_text())
+    write(run / "finetune/run.json", {**told, "init": {**record, "base": None, "init": None}})
+    write_report(run, run / "report")
+    made = build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
+    assert files_below(made.folder) == EXPECTED | {"adapter/init.ckpt"}
+    assert digest in (made.folder / "report/report.md").read_text("utf-8")
+    assert json.loads((made.folder / "training/run.json").read_text())["init"]["path"]
 
 
 def test_good_packages_pass(finished: Dict[str, Path]) -> None:

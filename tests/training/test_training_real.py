@@ -17,6 +17,8 @@ import pytest
 import yaml
 
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
+from tools.llama.merging import merge, read_config
+from tools.llama.peft import export_adapter
 from tools.llama.shape import LlamaShape
 from tools.settings.native import read_finetune
 from tools.training import graphs
@@ -145,27 +147,33 @@ def test_killed_and_resumed_it_is_as_if_nothing_had_been(inputs, whole, tmp_path
         assert all(np.allclose(one.read(n), other.read(n), atol=tolerance) for n in one.names())
 
 
-def test_a_stage_begins_where_the_first_ended_and_survives_a_kill(inputs, whole, tmp_path):
-    words = [*command(inputs, tmp_path, workers=1, batch=4), "--init", str(whole)]
+def test_a_stage_begins_with_an_adapter_and_survives_a_kill(inputs, whole, tmp_path):
+    """The adapter is PEFT's, in bfloat16, and gone when the training goes on."""
+    peft, kept = tmp_path / "peft", tmp_path / "kept"
+    shape, lora = read_config(whole / "finetune-as-run.yaml")
+    export_adapter(whole / "adapters" / "5.ckpt", shape, lora, peft, type_name="BFloat16")
+    words = [*command(inputs, tmp_path, workers=1, batch=4), "--init", str(peft)]
     work = tmp_path / "finetune.work"
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL, text=True) as process:
         wait_for_steps(work / "loss.csv", 13, process)
         process.send_signal(signal.SIGKILL)
+    peft.rename(kept)
     train(words)
-    found = losses(tmp_path / "finetune")
     undisturbed = command(inputs, tmp_path, workers=1, batch=4, name="undisturbed")
-    train([*undisturbed, "--init", str(whole / "adapters" / "5.ckpt")])
-    expected = losses(tmp_path / "undisturbed")
+    train([*undisturbed, "--init", str(kept)])
+    found, expected = losses(tmp_path / "finetune"), losses(tmp_path / "undisturbed")
     assert [row["step"] for row in found] == list(range(1, 25))
     assert np.allclose([r["loss"] for r in found], [r["loss"] for r in expected], atol=1e-5)
-    # The same rows in the same order: the first step differs from the first stage's by what that
-    # one has learnt, and the optimiser begins anew.
-    first = losses(whole)
-    assert found[0]["loss"] < first[0]["loss"] - 1e-3
-    assert found[0]["learning_rate"] == first[0]["learning_rate"]
     told = json.loads((tmp_path / "finetune" / "run.json").read_text())
-    assert told["resumed_at"] > 0 and told["init"]["init"] is None
-    assert told["init"]["base"] == told["base"]["sha256"]
+    assert told["resumed_at"] > 0 and (told["init"]["path"], told["init"]["init"]) == ("peft", None)
+    # A fresh optimiser, and what the base with the adapter merged into it would begin with.
+    assert found[0]["learning_rate"] == losses(whole)[0]["learning_rate"]
+    merged = shutil.copytree(inputs, tmp_path / "merged")
+    merge(inputs / "base.ckpt", tmp_path / "finetune/init.ckpt", merged / "base.ckpt", shape, lora)
+    train(command(merged, tmp_path, workers=1, batch=4, name="fresh"))
+    fresh = losses(tmp_path / "fresh")
+    assert abs(found[0]["loss"] - fresh[0]["loss"]) < 1e-5
+    assert found[0]["loss"] < losses(whole)[0]["loss"] - 1e-3
 
 
 def test_two_workers_are_one_with_the_same_batch(inputs, tmp_path):

@@ -211,6 +211,7 @@ def _hashes(run: Path, best: int, chosen: Dict[str, Any]) -> List[Hash]:
         ("train", "corpus/train.jsonl", None),
         ("test", "corpus/test.jsonl", None),
         ("records", "records/train.mindrecord", None),
+        ("init", "finetune/init.ckpt", layout.INIT),
         ("adapter", f"finetune/adapters/{best}.ckpt", layout.ADAPTER),
     ]
     found = [

@@ -177,6 +177,7 @@ def _consistency(
         scores = documents.get(layout.SCORES.format(name=sources[log]))
         if target in present:
             yield from _squad_log(contents, target, scores)
+    yield from _init(documents, listed)
     if layout.LINK in documents:
         yield from _link(documents[layout.LINK])
     evaluated = best.get("model_sha256") if isinstance(best, dict) else None
@@ -230,6 +231,20 @@ def _squad_log(contents: Contents, name: str, scores: Any) -> Iterator[str]:
         value = squad.get(key)
         if not isinstance(value, (int, float)) or abs(value - found[key]) > 1e-6:
             yield f"{name}: its pairs give {key} {found[key]}, the scores say {value}"
+
+
+def _init(documents: Dict[str, Any], listed: Dict[str, FileEntry]) -> Iterator[str]:
+    """Hold the matrices that the training began with against its record.
+
+    A training by an earlier version of this project has kept none.
+    """
+    run = documents.get(layout.RUN)
+    begun = run.get("init") if isinstance(run, dict) else None
+    wanted = begun.get("matrices_sha256") if isinstance(begun, dict) else None
+    found = listed[layout.INIT].sha256 if layout.INIT in listed else None
+    if found != wanted:
+        what = f"its sha256 is {found}" if found else "missing"
+        yield f"{layout.INIT}: {what}, {layout.RUN} says {wanted}"
 
 
 def _link(link: Any) -> Iterator[str]:

@@ -20,7 +20,10 @@ WORKER_LOG = "logs/training/worker_{rank}.log"
 SQUAD_LOGS = {"baseline": "logs/squad/baseline.log", "best": "logs/squad/best.log"}
 SCORES = "scores/{name}.json"
 ADAPTER = "adapter/adapter.ckpt"
+# The matrices that the training began with, where those are an earlier one's.
+INIT = "adapter/init.ckpt"
 MODEL = "weights/model.json"
+RUN = "training/run.json"
 LOSSES = "training/loss.csv"
 PARAMETERS = "training/parameters.json"
 STEPS = "training/steps.json"
@@ -102,7 +105,7 @@ OURS = (
     EVALUATION,
     PARAMETERS,
     STEPS,
-    "training/run.json",
+    RUN,
     MODEL,
 )
 # Folders of a package that hold what a folder of the run holds.
@@ -144,12 +147,13 @@ def places(best: int, checkpoints: Iterable[int]) -> Dict[str, str]:
         ADAPTER: f"finetune/adapters/{best}.ckpt",
         BEST: "evaluate/best.json",
         CORPUS: "corpus/corpus.json",
+        INIT: "finetune/init.ckpt",
         LOSSES: "finetune/loss.csv",
         MODEL: f"merged/{best}/model.json",
         PARAMETERS: "finetune/parameters.json",
         RECORDS: "records/train.mindrecord.json",
         STEPS: "finetune/adapters/steps.json",
-        "training/run.json": "finetune/run.json",
+        RUN: "finetune/run.json",
     }
     for name in (BASE, *checkpoints, CHOSEN):
         folder = {BASE: BASE, CHOSEN: "evaluate"}.get(name, f"evaluate/{name}")
@@ -178,6 +182,8 @@ def run_files(run: Path, best: int, checkpoints: List[int]) -> Dict[str, Path]:
         if path.stat().st_size or path.name.startswith("worker_"):
             files[f"logs/training/{path.relative_to(logs).as_posix()}"] = path
     files.update({name: run / place for name, place in places(best, checkpoints).items()})
+    if not files[INIT].is_file():
+        del files[INIT]  # training began with fresh matrices
     tokenizers = _below(run / "merged" / str(best), "tokenizer.*")
     files.update({f"weights/{path.name}": path for path in tokenizers})
     required = [WORKER_LOG.format(rank=0), FINETUNE, PROFILE]

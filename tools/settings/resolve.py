@@ -115,7 +115,7 @@ def resolve(
         },
         "training.json": {
             **settings.model_dump(include={"bfloat16_matmul"}),
-            "init": init.as_posix() if init else None,
+            "init": path_told(init) if init else None,
         },
     }
     asked = {key: value for name in _ASKED for key, value in files[name].items()}
@@ -138,6 +138,16 @@ def taught(mix: Recipe) -> Dict[str, Any]:
             for kind, style in mix.styles.items()
         },
     }
+
+
+def path_told(path: Path) -> str:
+    """Return a path as records have it, which are handed in: of one outside of this checkout the
+    name alone, since nobody should learn from them how a machine is set up.
+    """
+    if path.is_absolute():
+        root = CONFIGS.parent
+        return (path.relative_to(root) if root in path.parents else Path(path.name)).as_posix()
+    return path.as_posix()
 
 
 # What makes another training, by the name of its variable; the files that say it.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import yaml
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import CheckFailed, UserError
-from tools.files.hashing import content_of
 from tools.llama.bridge import release_on_path
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, check_adapter
@@ -23,7 +23,7 @@ from tools.settings.native import read_finetune
 from tools.settings.resolve import read_resolved
 from tools.settings.stacks import for_stack
 from tools.training import graphs, resume, workers
-from tools.training.initial import open_initial
+from tools.training.initial import BEGUN, MATRICES, begin, identify
 from tools.training.inputs import check_inputs, count_parameters, even_steps, labels_per_row
 from tools.training.losses import draw_losses, read_losses
 from tools.training.resume import Start
@@ -53,7 +53,7 @@ def finetune(
     base         checkpoint of the base weights
     records      MindRecord file, its summary beside it (NAME.json)
     output       folder that receives adapters/1.ckpt … N.ckpt, logs/, tensorboard/, loss.csv,
-                 loss.png, parameters.json and, last, run.json
+                 loss.png, parameters.json, init.ckpt, if there is one, and, last, run.json
     checkpoints  how many, at even intervals, the last step's included
     hosts        on each of which this runs; each writes all of `output`
     go_on        from the newest whole state of an earlier training of the same inputs
@@ -82,9 +82,6 @@ def finetune(
         )
     output = output.resolve()
     work = output.with_name(output.name + ".work")
-    scratch = work.with_name(work.name + ".initial")
-    base_sha256 = content_of(base).sha256
-    begun = open_initial(initial, shape, lora, base_sha256, scratch) if initial else None
     precision = matmul_precision(bfloat16)
     inputs = {
         "config": native,
@@ -92,13 +89,17 @@ def finetune(
         "records": resume.identity(records),
         "checkpoints": checkpoints,
         "matmul_precision": precision,
-        "init": begun.record["sha256"] if begun else None,
+        "init": None,
     }
-    start = _open(work, inputs, go_on)
+    if initial is not None:
+        before = resume.recorded(work) or {}
+        inputs["init"] = identify(initial, before.get("init"))
+    start, begun = _open(
+        work, inputs, go_on, lambda folder: begin(base, initial, shape, lora, folder)
+    )
     _tell(parameters, steps, start, count, hosts)
     wanted = even_steps(steps, checkpoints)
-    job = _job(native, work, base, records, wanted, start, hosts, begun.path if begun else None)
-    shutil.rmtree(scratch, ignore_errors=True)
+    job = _job(native, work, base, records, wanted, start, hosts)
     name = graphs.name_of(native, steps, count, hosts.rank)
     graph = graphs.place(name, work, workers.last_line(work / LOSSES) is not None)
     doing = "reading the graph, some seconds" if graph.is_dir() else _COMPILING
@@ -115,8 +116,7 @@ def finetune(
         "hosts": hosts.count,
         "seed": native["seed"],
         "matmul_precision": precision,
-        "base": {"sha256": base_sha256},
-        "init": begun.record if begun else None,
+        **begun,
         "resumed_at": start.step or None,
         "wall_seconds": round(time.time() - started, 1),
         "training_seconds": round(seconds, 1),
@@ -126,18 +126,30 @@ def finetune(
     return result
 
 
-def _open(work: Path, inputs: Dict[str, Any], go_on: bool) -> Start:
-    """Make the work folder ready and tell where the training begins."""
+def _open(
+    work: Path, inputs: Dict[str, Any], go_on: bool, write: Callable[[Path], Dict[str, Any]]
+) -> Tuple[Start, Dict[str, Any]]:
+    """Make the work folder ready; return where the training begins, and what run.json says of that.
+
+    write   writes what it begins with into a folder. That is done, and checked, before steps of an
+            unfinished training are thrown away.
+    """
     start = Start(0, None)
-    if resume.open_work(work, inputs, go_on, _warn):
-        start = resume.newest_state(work, _warn)
+    goes_on = go_on and resume.recorded(work) == inputs and (work / BEGUN).is_file()
+    with tempfile.TemporaryDirectory() as folder:
+        begun = read_resolved(work / BEGUN, []) if goes_on else write(Path(folder))
+        if resume.open_work(work, inputs, go_on, _warn):
+            start = resume.newest_state(work, _warn)
+        for name in (MATRICES, BEGUN):
+            if (Path(folder) / name).is_file():
+                shutil.move(str(Path(folder) / name), str(work / name))
     (work / "adapters").mkdir(exist_ok=True)
     logs = work / "logs"
     logs.mkdir(exist_ok=True)
     last = workers.last_line(work / LOSSES)
     workers.keep_logs(logs, int(last["step"]) if last else 0)
     resume.cut_losses(work / LOSSES, start.step)
-    return start
+    return start, begun
 
 
 def _warn(text: str) -> None:
@@ -164,12 +176,11 @@ def _job(
     wanted: List[int],
     start: Start,
     hosts: Hosts,
-    adapter: Optional[Path],
 ) -> Dict[str, Any]:
     """Return what the workers are told.
 
     What they begin with is one file: the base weights, and behind them the newest state or, where
-    there is none, the `adapter` to begin with.
+    there is none, the matrices to begin with.
     """
     count = native["parallel_config"]["data_parallel"]
     checkpoint = base.resolve()
@@ -182,8 +193,8 @@ def _job(
         for rank in range(hosts.rank * local, (hosts.rank + 1) * local):
             (checkpoint / f"rank_{rank}").mkdir()
             (checkpoint / f"rank_{rank}" / whole.name).symlink_to(whole)
-    elif adapter is not None:
-        checkpoint = resume.whole_checkpoint(base, adapter, work / "initial.ckpt")
+    elif (work / MATRICES).is_file():
+        checkpoint = resume.whole_checkpoint(base, work / MATRICES, work / "initial.ckpt")
     interval = wanted[0]
     return {
         "config": str(_native_config(native, work, records)),
@@ -246,7 +257,7 @@ def _finish(
     """Put the outcome in the place of an earlier one, whole, and remove the work folder."""
     with atomic_path(output) as folder:
         folder.mkdir()
-        for name in ("adapters", "logs", "tensorboard", LOSSES, "finetune-as-run.yaml"):
+        for name in ("adapters", "logs", "tensorboard", LOSSES, MATRICES, "finetune-as-run.yaml"):
             if (work / name).exists():
                 # Copied, so that the work can be done again if this is cut short.
                 copy = shutil.copytree if (work / name).is_dir() else shutil.copyfile

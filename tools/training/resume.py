@@ -32,12 +32,12 @@ def open_work(work: Path, inputs: Dict[str, Any], resume: bool, warn: Warn) -> b
     Raises UserError, naming what changed, where it holds steps of other inputs. Without `resume`
     it is emptied, and `warn` is told how many steps are thrown away.
     """
-    recorded = _recorded(work)
-    same = resume and recorded == inputs
+    before = recorded(work)
+    same = resume and before == inputs
     if not same:
         last = last_line(work / LOSSES)
         if last and resume:
-            changed = list(_changes(recorded, inputs)) if recorded else ["inputs unknown"]
+            changed = list(_changes(before, inputs)) if before else ["inputs unknown"]
             more = f" and {len(changed) - _TOLD} more" if len(changed) > _TOLD else ""
             raise UserError(
                 f"holds {last['step']} steps of a training with other inputs: "
@@ -53,7 +53,8 @@ def open_work(work: Path, inputs: Dict[str, Any], resume: bool, warn: Warn) -> b
     return same
 
 
-def _recorded(work: Path) -> Any:
+def recorded(work: Path) -> Any:
+    """Return the inputs of the training that left `work`; None where none did."""
     try:
         return json.loads((work / _INPUTS).read_text("utf-8"))
     except (OSError, ValueError):
@@ -62,7 +63,7 @@ def _recorded(work: Path) -> Any:
 
 def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
     """Name each value of nested objects that differs: `config.seed was 1, is 2`."""
-    if name in ("base", "records"):
+    if name in ("base", "records", "init"):
         if before != now:
             yield f"another {name} file"
     elif isinstance(before, dict) and isinstance(now, dict):

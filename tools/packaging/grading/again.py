@@ -46,7 +46,8 @@ def reproduce_rows(
     that file is needed and not named.
     """
     plan = plan_of(package)
-    if plan.init is not None:
+    init = package.folder / layout.INIT
+    if plan.init is not None and not init.is_file():
         what = f"training began with the adapter {plan.init}, which the package does not hold"
         raise UserError(what, layout.TRAINING, "give --depth score")
     if plan.given is not None and records is None:
@@ -59,6 +60,8 @@ def reproduce_rows(
         take_over(contents, plan, configs, work / "configs")
         found = differences(package, plan, configs, work / "resolved")
     yield count_of("configs", "values that do not follow from profile and recipe", found)
+    if plan.init is not None:
+        shutil.copyfile(init, checkout / init.name)
     run = _make(checkout, plan, records if plan.given is not None else None)
     yield from _data_rows(package, run)
     yield from _training_rows(package, run)
@@ -90,6 +93,7 @@ def _checkout(target: Path, profile: str) -> Path:
 
 def _make(checkout: Path, plan: Plan, records: Optional[Path]) -> Path:
     words = [*plan.words(), *([f"RECORDS={records.resolve()}"] if records else [])]
+    words += [f"INIT={Path(layout.INIT).name}"] if plan.init is not None else []
     words += [f"RUN={_RUN}", f"PYTHON_SYSTEM={sys.executable}"]
     # What a make above us was told is not meant for this one; our output is the verdict alone.
     clean = [part for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL") for part in ("-u", name)]
@@ -126,7 +130,7 @@ def _training_rows(package: Package, run: Path) -> Iterator[Row]:
     pairs = list(zip(claim, ours))
     said, got = max(pairs, key=lambda pair: abs(pair[0].loss - pair[1].loss))
     what = f"loss of step {said.step}, which differs most"
-    runs = (package.folder / "training/run.json", run / "finetune" / "run.json")
+    runs = (package.folder / layout.RUN, run / "finetune" / "run.json")
     told = {read_resolved(path, []).get("matmul_precision", FLOAT32) for path in runs}
     other = ", other precision" if len(told) > 1 else ""
     yield compare(layout.LOSSES, what, said.loss, got.loss, f"retrained loss{other}")

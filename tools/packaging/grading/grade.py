@@ -146,7 +146,7 @@ class _Grading:
         self._take(layout.PARAMETERS, lambda: weights.parameter_rows(package, counts))
         self._take("training", lambda: training.step_rows(package, rules))
         given = self._value(layout.RECORDS, lambda: training.given_records(package))
-        begun = self._value("training/run.json", lambda: training.first_adapter(package))
+        begun = self._value(layout.RUN, lambda: training.first_adapter(package))
         self.notes += [note for note in (given, begun) if note]
         self._take(layout.LOSSES, lambda: training.loss_rows(package, counts.trained))
         measured = self._value("predictions", lambda: figures.measure(package, counts))

@@ -50,7 +50,7 @@ def step_rows(package: Package, rules: Contest) -> Iterator[Row]:
     folder = package.folder
     native = read_finetune(folder / layout.FINETUNE)
     records = read_resolved(folder / layout.RECORDS, ["rows", "seq_length"])
-    told = read_resolved(folder / "training/run.json", ["steps", "seed", "workers"])
+    told = read_resolved(folder / layout.RUN, ["steps", "seed", "workers"])
     profile = read_resolved(folder / layout.PROFILE, ["seed", "cards"])
     length = native["model"]["model_config"]["seq_length"]
     yield compare(layout.RECORDS, "seq_length", records["seq_length"], length)
@@ -58,18 +58,18 @@ def step_rows(package: Package, rules: Contest) -> Iterator[Row]:
     if type(rows) is not int or not 0 < rows < 1 << 40:
         raise UserError(f"rows is {rows!r:.40}, no number of rows", layout.RECORDS)
     steps = steps_of(native, rows)
-    yield compare("training/run.json", "steps", told["steps"], steps)
-    yield compare("training/run.json", "seed", told["seed"], native["seed"])
+    yield compare(layout.RUN, "steps", told["steps"], steps)
+    yield compare(layout.RUN, "seed", told["seed"], native["seed"])
     yield compare(layout.PROFILE, "seed", profile["seed"], native["seed"])
     workers = native["parallel_config"]["data_parallel"]
-    yield compare("training/run.json", "workers", told["workers"], workers)
+    yield compare(layout.RUN, "workers", told["workers"], workers)
     yield compare(layout.PROFILE, "cards", profile["cards"], workers)
     precision = told.get("matmul_precision", FLOAT32)
     if precision != FLOAT32:
         resolved = folder / layout.TRAINING
         wanted = resolved.is_file() and read_resolved(resolved, []).get("bfloat16_matmul")
         may_be = BFLOAT16 if wanted is True else FLOAT32
-        yield compare("training/run.json", "matmul_precision", precision, may_be)
+        yield compare(layout.RUN, "matmul_precision", precision, may_be)
     saved = read_resolved(folder / layout.STEPS, ["steps"])["steps"]
     even = even_steps(steps, rules.checkpoints)
     yield compare(layout.STEPS, "checkpoints, at even intervals", saved, even)
@@ -100,20 +100,22 @@ def given_records(package: Package) -> str:
 def first_adapter(package: Package) -> str:
     """Return what cannot be measured of a training that began with an adapter; else ''.
 
-    Raises UserError where configs/training.json and training/run.json do not both name one.
+    Raises UserError where configs/training.json and training/run.json do not both name one. That
+    adapter/init.ckpt is what run.json says is part of the package's own check.
     """
     resolved = package.folder / layout.TRAINING
     named = read_resolved(resolved, []).get("init") if resolved.is_file() else None
-    begun = read_resolved(package.folder / "training/run.json", []).get("init")
+    begun = read_resolved(package.folder / layout.RUN, []).get("init")
     if named is None and begun is None:
         return ""
     if named is None or not isinstance(begun, dict):
         what = f"its init is {str(begun)[:80]}, {layout.TRAINING} names {str(named)[:80]}"
-        raise UserError(what, "training/run.json", "ask the team")
+        raise UserError(what, layout.RUN, "ask the team")
     sha256 = str(begun.get("sha256"))[:64]
+    held = "holds" if (package.folder / layout.INIT).is_file() else "does not hold"
     return (
         f"Training began with the adapter {str(named)[:80]} (sha256 {sha256}), "
-        "which the package does not hold: what that one was trained on was not measured."
+        f"which the package {held}: what that one was trained on was not measured."
     )
 
 

@@ -73,6 +73,12 @@ def shape_rows(package: Package, base: Optional[Path]) -> Iterator[Row]:
         "the LoRA that finetune.yaml trains",
         lambda: check_adapter(adapter, shape, lora),
     )
+    if (folder / layout.INIT).is_file():
+        yield _holds(
+            layout.INIT,
+            "the LoRA that finetune.yaml trains",
+            lambda: check_adapter(Checkpoint(folder / layout.INIT), shape, lora),
+        )
     for name in (layout.MODEL, "configs/model.json"):
         told = read_resolved(folder / name, [])
         told = told.get("model_config", told) if isinstance(told, dict) else told
