@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from tools.corpus import stream
 from tools.corpus.grammar import parse
 from tools.corpus.rows import (
     Entry,
@@ -17,6 +16,7 @@ from tools.corpus.rows import (
     unframed,
     write_rows,
 )
+from tools.files import json_lines
 from tools.files.errors import UserError
 
 RAW = {"problem": "计算 4204.22 + -2369.17 等于多少？", "solution": "4204.22 + -2369.17 = 1835.05"}
@@ -65,7 +65,7 @@ def test_raw_rows_of_both_languages(tmp_path):
 def test_lines_and_arrays_read_alike(tmp_path, text, monkeypatch):
     expected = [entry.row for entry in read(put(tmp_path, lines(RAW, ENGLISH), "plain"))]
     for chunk in (1 << 20, 7, 1):
-        monkeypatch.setattr(stream, "_CHUNK", chunk)
+        monkeypatch.setattr(json_lines, "_CHUNK", chunk)
         if not text.lstrip("\ufeff \n").startswith("[") and chunk < 20:
             continue
         assert [entry.row for entry in read(put(tmp_path, text))] == expected
@@ -168,15 +168,15 @@ def test_faults_name_the_line(tmp_path, text, line, what):
 
 @pytest.mark.parametrize("opening", ["", "[\n"])
 def test_a_row_of_ten_megabytes_is_refused(tmp_path, opening):
-    long = '{"problem": "' + "x" * (stream.MAX_BYTES + 10) + '", "solution": "1"}'
+    long = '{"problem": "' + "x" * (json_lines.MAX_BYTES + 10) + '", "solution": "1"}'
     path = put(tmp_path, opening + long)
     with pytest.raises(UserError, match="longer than 10 MB"):
         read(path)
 
 
 def test_a_long_array_on_one_line_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "MAX_BYTES", 2000)
-    monkeypatch.setattr(stream, "_CHUNK", 500)
+    monkeypatch.setattr(json_lines, "MAX_BYTES", 2000)
+    monkeypatch.setattr(json_lines, "_CHUNK", 500)
     assert len(read(put(tmp_path, json.dumps([RAW] * 100)))) == 100
 
 

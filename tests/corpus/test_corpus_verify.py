@@ -9,10 +9,10 @@ import pytest
 from tools.corpus.build import Plan, build_corpus
 from tools.corpus.rounding import Rounding
 from tools.corpus.rows import Row, read_rows
-from tools.corpus.stream import read_blocks
 from tools.corpus.verify import faults_of, recorded_styles, verify_block, verify_rows
 from tools.corpus.worked.styles import Style, read_styles
 from tools.files.errors import UserError
+from tools.files.json_lines import read_blocks
 
 STYLES = {
     "multiply": {"style": "schoolbook", "decimals": 4, "significant": None},

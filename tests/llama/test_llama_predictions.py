@@ -28,9 +28,9 @@ def write_rows(path: Path, *rows: Any) -> Path:
 @pytest.mark.parametrize(
     ("rows", "line", "what"),
     [
-        ([row(), "{"], 2, "not a JSON object"),
-        ([row(), "[" * 100_000], 2, "not a JSON object"),
-        (["[1]"], 1, "not a JSON object"),
+        ([row(), "{"], 2, "not valid JSON"),
+        ([row(), "[" * 100_000], 2, "not valid JSON"),
+        ([row(), "[1]"], 2, "not a JSON object"),
         ([row(prompt=5)], 1, '"prompt" is missing or not a string'),
         ([{"id": "1"}], 1, '"kind" is missing'),
         ([row(problem=5)], 1, '"problem" is not a string'),
@@ -46,10 +46,10 @@ def test_faulty_rows(tmp_path: Path, rows: list[Any], line: int, what: str) -> N
 
 
 def test_no_rows_and_other_encodings(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no prompts"):
+    with pytest.raises(UserError, match="holds no rows"):
         read_prompts(write_rows(tmp_path / "empty.jsonl", "", " "))
     (tmp_path / "gbk.jsonl").write_bytes(json.dumps(row()).replace("add", "加").encode("gbk"))
-    with pytest.raises(UserError, match="not a JSON object"):
+    with pytest.raises(UserError, match="not valid UTF-8"):
         read_prompts(tmp_path / "gbk.jsonl")
 
 

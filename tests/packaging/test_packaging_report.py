@@ -234,7 +234,7 @@ def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:
         ),
         ("finetune/parameters.json", "{}", "is not a whole number"),
         ("stages/convert-math.json", "{}", "is not a number"),
-        ("evaluate/test.jsonl", "{\n", "not a JSON object"),
+        ("evaluate/test.jsonl", "{\n", "not valid JSON"),
     ],
 )
 def test_a_run_that_is_not_whole(run: Path, name: str, content: str, what: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from records_organisers import EDGES, GOLDEN, random_conversations, write
 from test_records_mindrecord import read
 
-from tools.corpus import stream
+from tools.files import json_lines
 from tools.files.errors import UserError
 from tools.records import encoding
 from tools.records.conversation_records import write_conversation_records
@@ -67,7 +67,7 @@ def test_rows_at_which_the_organisers_script_stops_are_counted(tiktoken_file, tm
 
 def test_several_processes_give_the_same_bytes(tiktoken_file, tmp_path, monkeypatch):
     source = write(tmp_path / "c.json", random_conversations(200))
-    monkeypatch.setattr(stream, "_BLOCK_ROWS", 30)
+    monkeypatch.setattr(json_lines, "_BLOCK_ROWS", 30)
     outputs = [tmp_path / name / "x.mindrecord" for name in ("one", "two")]
     for count, output in enumerate(outputs, start=1):
         monkeypatch.setattr(encoding, "cores", lambda count=count: count)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records_organisers import write
 
-from tools.corpus.stream import read_blocks
 from tools.files.errors import UserError
+from tools.files.json_lines import read_blocks
 from tools.records.conversations import block_conversations, write_conversations
 from tools.records.prompts import fill, render_answer, render_conversation, render_prompt
 

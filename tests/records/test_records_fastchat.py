@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records_organisers import EDGES, GOLDEN, random_conversations, write
 
-from tools.corpus.stream import read_blocks
+from tools.files.json_lines import read_blocks
 from tools.records.conversations import block_conversations, write_conversations
 from tools.records.examples import IGNORED
 from tools.records.fastchat import encode_conversations, lay_out

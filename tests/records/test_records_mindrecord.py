@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pytest
 
-from tools.corpus import stream
 from tools.corpus.kinds import ENGLISH
 from tools.corpus.rows import write_rows
+from tools.files import json_lines
 from tools.files.errors import UserError
 from tools.records import encoding
 from tools.records.examples import IGNORED, encode_examples, layout
@@ -37,7 +37,7 @@ def examples_of(rows, tokenizer, frame="alpaca"):
 def test_round_trip_in_order_over_several_batches(
     rows, rows_file, sentencepiece_file, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(stream, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(json_lines, "_BLOCK_ROWS", 7)
     folder = tmp_path / "a folder 文"
     output = folder / "train.mindrecord"
     tokenizer = open_tokenizer(sentencepiece_file)
@@ -159,7 +159,7 @@ def test_several_processes_give_the_same_bytes(
 ):
     source = tmp_path / "rows.jsonl"
     write_rows(source, [row._replace(id=f"{row.id}-{i}") for i in range(4) for row in rows])
-    monkeypatch.setattr(stream, "_BLOCK_ROWS", 30)
+    monkeypatch.setattr(json_lines, "_BLOCK_ROWS", 30)
     settings = RecordSettings(400, pack=pack)
     outputs = [tmp_path / name / "x.mindrecord" for name in ("one", "two")]
     monkeypatch.setattr(encoding, "cores", lambda: 1)
@@ -210,7 +210,7 @@ def test_packing_needs_an_end_that_stands_at_the_end_only(rows_file, smollm2_fil
 
 
 def test_faults_of_other_processes(rows, sentencepiece_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "_BLOCK_ROWS", 10)
+    monkeypatch.setattr(json_lines, "_BLOCK_ROWS", 10)
     monkeypatch.setattr(encoding, "cores", lambda: 2)
     source, output = tmp_path / "rows.jsonl", tmp_path / "out" / "x.mindrecord"
     many = rows * 4

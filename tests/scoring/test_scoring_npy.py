@@ -138,6 +138,14 @@ def test_anything_else_in_the_array_is_refused(tmp_path, evil):
         b"\x82\x01.",
         b"Pid\n.",
         b"\x80\x02]q\x00h\x00a.",
+        b"\x80\x02]r\xff\xff\xff\x7f.",
+        b"\x80\x02]p9999999999999999999\n.",
+        b"\x80\x05\x96\x00\x00\x00\x00\xff\x00\x00\x00.",
+        b"\x80\x04\x8e\x00\x00\x00\x00\xff\x00\x00\x00.",
+        b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f]..",
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n}X\x01\x00\x00\x00ai\x01b.",
+        b"\x80\x02cnumpy\ndtype\n(X\x02\x00\x00\x00O8\x89\x88tR.",
+        b"(" * 100_000 + b"]" * 100_000,
     ],
 )
 def test_hand_made_streams_are_refused(tmp_path, stream):
@@ -148,7 +156,18 @@ def test_hand_made_streams_are_refused(tmp_path, stream):
 
 def test_refusal_names_what_was_wanted(tmp_path):
     with pytest.raises(UserError, match="it names 'os system'"):
-        read_predictions_file(npy(tmp_path, b"cos\nsystem\n(S'true'\ntR."))
+        read_predictions_file(
+            npy(tmp_path, b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.")
+        )
+
+
+def test_an_array_larger_than_its_list_is_refused(tmp_path):
+    """numpy would clear eight bytes for each item that the shape promises."""
+    body = pickle.dumps(np.array(rows("a", "b"), dtype=object), protocol=3)
+    assert body.count(b"K\x02\x85") == 1
+    body = body.replace(b"K\x02\x85", b"J\xff\xff\xff\x7f\x85")
+    with pytest.raises(UserError, match="not a flat one"):
+        read_predictions_file(npy(tmp_path, body, shape=b"(2,)"))
 
 
 def test_every_truncation_is_refused(tmp_path):

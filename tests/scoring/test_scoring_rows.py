@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from tools.files import json_lines
 from tools.files.errors import UserError
 from tools.records.prompts import render_prompt
-from tools.scoring import lines
 from tools.scoring.rows import Prediction, join, read_predictions, read_references
 
 ROW = {"id": "a", "kind": "add", "prompt": "1+1", "prediction": "2", "reference": "2"}
@@ -44,9 +44,9 @@ def test_the_problem_is_the_row_s_or_the_prompt_without_its_frame(tmp_path):
 @pytest.mark.parametrize(
     "row, what",
     [
-        ("{", "not a JSON object"),
+        ("{", "not valid JSON"),
         ("[1]", "not a JSON object"),
-        ("[" * 100_000, "not a JSON object"),
+        ("[" * 100_000, "not valid JSON"),
         ("9" * 5000, "not a JSON object"),
         ({**ROW, "id": None}, '"id" is missing'),
         ({**ROW, "prediction": 2}, '"prediction" is not a string'),
@@ -77,9 +77,9 @@ def test_empty_file_and_wrong_bytes(tmp_path):
 
 
 def test_endless_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(lines, "LONGEST_LINE", 100)
+    monkeypatch.setattr(json_lines, "MAX_BYTES", 100)
     path = write(tmp_path, {**ROW, "prompt": "x" * 200})
-    with pytest.raises(UserError, match="more than 100 characters"):
+    with pytest.raises(UserError, match="the row is longer"):
         read_predictions(path)
 
 

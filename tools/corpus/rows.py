@@ -10,9 +10,9 @@ from tools.corpus import english, render
 from tools.corpus.grammar import NoFit, Problem, group_text, identity_text, parse
 from tools.corpus.kinds import ENGLISH, KINDS
 from tools.corpus.solve import canonical, solve
-from tools.corpus.stream import Block, read_objects
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
+from tools.files.json_lines import Block, read_objects
 
 # A whole encoder, made anew for each row, would take as long as parsing and solving do.
 _quote = json.encoder.encode_basestring
@@ -172,7 +172,7 @@ def read_rows(path: Union[str, Path]) -> Iterator[Row]:
 
 
 def block_rows(block: Block, path: Union[str, Path]) -> Iterator[Row]:
-    """Yield the rows of a block of a corpus file (`stream.read_blocks`), as `read_rows` does."""
+    """Yield the rows of a block of a corpus file (`read_blocks`), as `read_rows` does."""
     return _rows(block.objects(path), path)
 
 

@@ -13,10 +13,10 @@ from tools.corpus.check import check_solution
 from tools.corpus.kinds import ENGLISH
 from tools.corpus.rows import Row, block_rows
 from tools.corpus.solve import answer
-from tools.corpus.stream import Block, read_blocks
 from tools.corpus.worked.rows import Styles
 from tools.corpus.worked.styles import read_styles
 from tools.files.errors import UserError
+from tools.files.json_lines import Block, read_blocks
 from tools.files.parallel import ordered_map
 from tools.settings.profile import ResolvedStyle
 

@@ -7,7 +7,10 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, Callable, Optional, TextIO
+from typing import TYPE_CHECKING, Callable, Optional, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def format_bytes(count: float) -> str:
@@ -35,12 +38,10 @@ def _format_count(count: float, unit: str) -> str:
 
 
 class Bar:
-    """The progress of one stage. `advance(n)` adds to what is done, `reach(n)` sets it.
+    """The progress of one stage: drawn by rich on a terminal, a line now and then elsewhere.
 
-    total    how much there is to do; None while that is unknown (set it as soon as it is known).
-    start    what an earlier run had done: counted as done, not counted in the rate.
-    warm_up  units at the beginning, of this run, that are not counted in the rate: the first step
-             waits for its graph to be compiled. No rate is told before they are done.
+    label, total   may be set later: what is shown in front, how much there is to do
+    done           how much is done, what an earlier run did (`start`) included
     """
 
     def __init__(
@@ -50,109 +51,88 @@ class Bar:
         unit: str,
         start: float,
         warm_up: float,
+        stream: TextIO,
         clock: Callable[[], float],
     ) -> None:
-        self.label, self.total, self.unit = label, total, unit
-        self.done = self._start = start
-        self._warm_up, self._clock = warm_up, clock
+        self.label, self.total, self.done = label, total, start
+        self._unit, self._stream, self._clock = unit, stream, clock
+        # The rate counts from this amount and this moment on.
+        self._start, self._warm_up = start, warm_up
         self._began = self._warm = clock()
+        self._drawing = _drawing(stream)
+        self._pause = 10.0 if self._drawing is None else 0.1
+        self._next = self._began + (self._pause if self._drawing is None else 0)
 
     def advance(self, count: float = 1) -> None:
-        """`count` more are done."""
+        """Count `count` more as done."""
         self.reach(self.done + count)
 
     def reach(self, done: float) -> None:
-        """`done` are done, counted from the beginning; may go back when work begins anew."""
+        """Set what is done, counted from the beginning; less than before where work begins anew."""
         self.done = done
         self._start = min(self._start, done)
+        now = self._clock()
         if self._warm_up and done >= self._start + self._warm_up:
-            self._start, self._warm_up, self._warm = done, 0, self._clock()
-        self._show()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the bar was made."""
-        return self._clock() - self._began
+            self._start, self._warm_up, self._warm = done, 0, now
+        # A stage may advance 100 000 times a second; the eye follows ten, a log less.
+        if now >= self._next:
+            self._next = now + self._pause
+            self._show()
 
     @property
     def rate(self) -> float:
-        """Units a second since the bar was made, or since it was warm; 0 before that."""
+        """Units a second since the bar was made or was warm; 0 before that."""
         seconds = self._clock() - self._warm
         return (self.done - self._start) / seconds if seconds > 0 and not self._warm_up else 0.0
 
     def describe(self) -> str:
-        """`45.2 MB of 92.9 MB (49 %), 3.1 MB/s, 0:15 left`."""
-        text = _format_count(self.done, self.unit)
+        """Return `45.2 MB of 92.9 MB (49 %), 3.1 MB/s, 0:15 left`."""
+        text, rate = _format_count(self.done, self._unit), self.rate
         if self.total:
             percent = int(100 * min(1, self.done / self.total))
-            text += f" of {_format_count(self.total, self.unit)} ({percent} %)"
-        rate = self.rate
+            text += f" of {_format_count(self.total, self._unit)} ({percent} %)"
         if rate:
-            text += f", {_format_count(rate, self.unit)}/s"
+            text += f", {_format_count(rate, self._unit)}/s"
         if self.total and rate and self.done < self.total:
             text += f", {format_duration((self.total - self.done) / rate)} left"
         return text
 
     def _show(self) -> None:
-        raise NotImplementedError
-
-    def close(self, finished: bool) -> None:
-        """Draw for the last time."""
-        raise NotImplementedError
-
-
-class _LineBar(Bar):
-    """For logs and pipes: one line every `interval` seconds, and one at the end."""
-
-    def __init__(self, stream: TextIO, interval: float, *args: Any) -> None:
-        super().__init__(*args)
-        self._stream, self._interval, self._next = stream, interval, interval
-
-    def _show(self) -> None:
-        if self.elapsed >= self._next:
-            self._next = self.elapsed + self._interval
+        if self._drawing is None:
             print(f"{self.label}: {self.describe()}", file=self._stream, flush=True)
+            return
+        drawn = {"total": self.total, "completed": self.done, "state": self.describe()}
+        self._drawing.update(self._drawing.task_ids[0], description=self.label, **drawn)
 
     def close(self, finished: bool) -> None:
-        if finished and self.elapsed >= 1:  # shorter stages are not worth a line
-            text = f"{_format_count(self.done, self.unit)} in {format_duration(self.elapsed)}"
-            rate = f", {_format_count(self.rate, self.unit)}/s" if self.rate else ""
+        """Draw for the last time, or print how long a stage took that ended well."""
+        seconds = self._clock() - self._began
+        if self._drawing is not None:
+            self._show()
+            self._drawing.stop()
+        elif finished and seconds >= 1:  # shorter stages are not worth a line
+            text = f"{_format_count(self.done, self._unit)} in {format_duration(seconds)}"
+            rate = f", {_format_count(self.rate, self._unit)}/s" if self.rate else ""
             print(f"{self.label}: {text}{rate}", file=self._stream, flush=True)
 
 
-class _TerminalBar(Bar):
-    """For people: a bar that is redrawn in place."""
+def _drawing(stream: TextIO) -> Optional[Progress]:
+    """Return rich's bar, begun; None where it would print nothing: no terminal, or a dumb one."""
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return None
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    def __init__(self, stream: TextIO, *args: Any) -> None:
-        super().__init__(*args)
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        # markup=False: a label may hold a path with brackets in it.
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[state]}", markup=False),
-            console=Console(file=stream),
-        )
-        self._task = self._progress.add_task(self.label, total=self.total, state="")
-        self._drawn = -1.0
-        self._progress.start()
-
-    def _show(self) -> None:
-        # A stage may advance 100 000 times a second; the eye follows ten.
-        if self.elapsed - self._drawn >= 0.1:
-            self._drawn = self.elapsed
-            self._update()
-
-    def _update(self) -> None:
-        self._progress.update(
-            self._task, total=self.total, completed=self.done, state=self.describe()
-        )
-
-    def close(self, finished: bool) -> None:
-        self._update()
-        self._progress.stop()
+    # markup=False: a label may hold a path with brackets in it.
+    drawing = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[state]}", markup=False),
+        console=Console(file=stream),
+    )
+    drawing.add_task("", total=None, state="")
+    drawing.start()
+    return drawing
 
 
 @contextlib.contextmanager
@@ -163,7 +143,6 @@ def progress(
     *,
     start: float = 0,
     warm_up: float = 0,
-    interval: float = 10.0,
     stream: Optional[TextIO] = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Bar]:
@@ -172,16 +151,17 @@ def progress(
     >>> with progress("decode", total=2067, unit="rows") as bar:
     ...     bar.advance(32)
 
-    On a terminal a bar is drawn in place; elsewhere a line is printed every `interval` seconds,
-    and one at the end if the stage took a second and ended well. unit `B` is shown as kB, MB or GB.
+    On a terminal rich draws a bar in place; elsewhere a line is printed every ten seconds, and one
+    at the end if the stage took a second and ended well.
+
+    total    how much there is to do; None while that is unknown.
+    unit     `B` is shown as kB, MB or GB.
+    start    what an earlier run had done: counted as done, not in the rate.
+    warm_up  units at the beginning of this run that are not counted in the rate: the first step
+             waits for its graph to be compiled. No rate is told before they are done.
     """
     stream = sys.stderr if stream is None else stream
-    settings = (label, total, unit, start, warm_up, clock)
-    bar: Bar
-    if stream.isatty() and os.environ.get("TERM") != "dumb":
-        bar = _TerminalBar(stream, *settings)
-    else:
-        bar = _LineBar(stream, interval, *settings)
+    bar = Bar(label, total, unit, start, warm_up, stream, clock)
     finished = False
     try:
         yield bar

@@ -11,9 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
 from tools.files.hashing import Content, content_of
-
-# A prompt row is a passage and a question; a hundred times the longest one is no row.
-_LONGEST_LINE = 10_000_000
+from tools.files.json_lines import read_objects
 
 
 class PromptRow(NamedTuple):
@@ -32,28 +30,12 @@ def read_prompts(path: Path) -> list[PromptRow]:
     """
     rows: list[PromptRow] = []
     seen: set[str] = set()
-    with path.open("rb") as handle:
-        number = 0
-        while line := handle.readline(_LONGEST_LINE + 1):
-            number += 1
-            where = f"{path}:{number}"
-            if len(line) > _LONGEST_LINE:
-                raise UserError(f"longer than {_LONGEST_LINE} bytes", where, "remove the row")
-            if not line.strip():
-                continue
-            rows.append(_prompt_row(line, number, where, seen))
-    if not rows:
-        raise UserError("holds no prompts", path, "make the prompts again")
+    for number, row in read_objects(path):
+        rows.append(_prompt_row(row, number, f"{path}:{number}", seen))
     return rows
 
 
-def _prompt_row(line: bytes, number: int, where: str, seen: set[str]) -> PromptRow:
-    try:
-        row = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError("not a JSON object", where, "make the prompts again") from error
-    if not isinstance(row, dict):
-        raise UserError("not a JSON object", where, "give one JSON object a line")
+def _prompt_row(row: dict[str, Any], number: int, where: str, seen: set[str]) -> PromptRow:
     for key in ("id", "kind", "prompt", "reference"):
         if not isinstance(row.get(key), str):
             raise UserError(f'"{key}" is missing or not a string', where, "correct the row")

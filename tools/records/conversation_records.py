@@ -7,9 +7,9 @@ import itertools
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Union
 
-from tools.corpus.stream import Block
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
+from tools.files.json_lines import Block
 from tools.files.progress import progress
 from tools.records.conversations import block_conversations
 from tools.records.encoding import open_here, spread

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple, Union
 
 from tools.corpus.rows import text_of
-from tools.corpus.stream import Block, read_objects
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
+from tools.files.json_lines import Block, read_objects
 from tools.records.prompts import fill
 
 PathLike = Union[str, Path]

@@ -12,8 +12,8 @@ from typing import Any, Callable, Iterator, List, NamedTuple, TypeVar
 import numpy as np
 
 from tools.corpus.rows import Row, block_rows
-from tools.corpus.stream import Block, read_blocks
 from tools.files.errors import UserError
+from tools.files.json_lines import Block, read_blocks
 from tools.files.parallel import cores, ordered_map
 from tools.records.examples import Examples, encode_examples
 from tools.records.prompts import render_answer, render_prompt

@@ -10,10 +10,10 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tu
 import numpy as np
 
 from tools.corpus.kinds import CHINESE, in_order
-from tools.corpus.stream import no_rows
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.hashing import read_chunks
+from tools.files.json_lines import no_rows
 from tools.files.progress import Bar, progress
 from tools.records.encoding import Encoded, Job, encode_reading, encode_rows
 from tools.records.examples import Examples

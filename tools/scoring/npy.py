@@ -1,16 +1,19 @@
 """The organisers' predictions: a .npy or .txt of [{'text_generation_text': ['...']}, ...].
 
-The .npy is a pickle, and unpickling runs whatever the file says. Here nothing is unpickled:
-the opcodes are read as data, and those few are followed that numpy writes for an array of
-lists, dicts and strings. Any other opcode, and any other name than numpy's three, is refused.
+The .npy is a pickle, and a pickle calls whatever function it names. The standard unpickler reads
+it here, but of names it finds numpy's three alone, and gets stand-ins for them: nothing of numpy
+is called with what the file says. The opcodes are looked through before, since a few of them
+claim memory by a number in the file.
 """
 
 from __future__ import annotations
 
+import io
+import pickle
 import pickletools
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Union
+from typing import Any, Dict, List, Tuple, Union
 
 from tools.files.errors import UserError
 from tools.scoring.literals import expect, read_string, read_strings
@@ -88,129 +91,80 @@ def _read_npy(data: bytes, path: Path) -> List[Any]:
         what = "not a one-dimensional .npy array of Python objects"
         raise UserError(what, path, _REMEDY)
     try:
-        return _follow(data[end:])
+        return _unpickle(data[end:])
     except _Refused as refused:
         raise UserError(f"refused, {refused}", path, _REMEDY) from refused
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # A malformed stream: pickletools raises ValueError, our stack and memo the rest.
+    except (pickle.UnpicklingError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError("broken or cut off inside the array", path, "copy it again") from error
+    except (EOFError, OverflowError, MemoryError) as error:
         raise UserError("broken or cut off inside the array", path, "copy it again") from error
 
 
 class _Refused(Exception):
-    """The stream wants something that predictions do not need."""
+    """The pickle wants something that predictions do not need."""
 
 
-class _Name(str):
-    """A global that numpy writes; it stands for itself and is never imported."""
+class _Array:
+    """Stands for numpy's array of objects, made empty and then given its state."""
+
+    def __init__(self, kind: Any, shape: Any, code: Any) -> None:
+        if (kind, shape, code) != ("ndarray", (0,), b"b"):
+            raise _Refused("it makes another array than numpy does for objects")
+        self.items: List[Any] = []
+
+    def __setstate__(self, state: Tuple) -> None:
+        _, shape, dtype, _, items = state
+        flat = isinstance(items, list) and shape == (len(items),)
+        if not (flat and isinstance(dtype, _ObjectType)) or self.items:
+            raise _Refused("the array is not a flat one of Python objects")
+        self.items = items
 
 
-class _Mark:
-    """The stack's own mark."""
+class _ObjectType:
+    """Stands for numpy's dtype of Python objects."""
 
+    def __init__(self, *arguments: Any) -> None:
+        if arguments != ("O8", False, True):
+            raise _Refused("the array is not one of Python objects")
 
-class _Array(list):
-    """A numpy array of objects, flattened."""
+    def __setstate__(self, state: Tuple) -> None:
+        """Take the byte order and the like, of which an array of objects has none."""
 
 
 _NAMES = {
-    f"{module} {name}"
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray")
-    for name in ("_reconstruct",)
-} | {"numpy ndarray", "numpy dtype"}
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_NEW: Dict[str, Callable[[], Any]] = {
-    "EMPTY_LIST": list,
-    "EMPTY_DICT": dict,
-    "EMPTY_TUPLE": tuple,
-    "MARK": _Mark,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): "ndarray",
+    ("numpy", "dtype"): _ObjectType,
 }
-_VALUES = {
-    *("BININT", "BININT1", "BININT2", "BINBYTES", "SHORT_BINBYTES"),
-    *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+# What numpy's pickles of lists, dicts and strings consist of. Those left out call and import in
+# other ways, or claim memory by a number in the file (BYTEARRAY8, BINBYTES8).
+_OPCODES = {
+    *("PROTO", "FRAME", "STOP", "MARK", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2"),
+    *("BINBYTES", "SHORT_BINBYTES", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+    *("EMPTY_LIST", "EMPTY_DICT", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+    *("APPEND", "APPENDS", "SETITEM", "SETITEMS", "MEMOIZE"),
+    *("PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"),
 }
-_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-_GETS = {"GET", "BINGET", "LONG_BINGET"}
 
 
-def _follow(stream: bytes) -> List[Any]:
-    """Follow the opcodes of numpy's pickle of an object array; return the array's items."""
-    stack: List[Any] = []
-    memo: Dict[int, Any] = {}
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _NAMES:
+            raise _Refused(f"it names {f'{module} {name}'[:60]!r}")
+        return _NAMES[module, name]
+
+
+def _unpickle(stream: bytes) -> List[Any]:
+    """Return the items of the array of objects that numpy pickled; _Refused for anything else."""
     for opcode, argument, _ in pickletools.genops(stream):
-        name = opcode.name
-        if name in _VALUES:
-            stack.append(argument)
-        elif name in _PUTS:
-            memo[int(argument)] = stack[-1]
-        elif name == "MEMOIZE":
-            memo[len(memo)] = stack[-1]
-        elif name in _GETS:
-            stack.append(memo[int(argument)])
-        elif name in _NEW:
-            stack.append(_NEW[name]())
-        elif name in _CONSTANTS:
-            stack.append(_CONSTANTS[name])
-        elif name in ("APPEND", "APPENDS"):
-            items = [stack.pop()] if name == "APPEND" else _above_mark(stack)
-            _only(stack[-1], list).extend(items)
-        elif name in ("SETITEM", "SETITEMS"):
-            items = [stack.pop(-2), stack.pop()] if name == "SETITEM" else _above_mark(stack)
-            target = _only(stack[-1], dict)
-            for key, value in zip(items[::2], items[1::2]):
-                target[_only(key, str)] = value
-        elif name == "TUPLE":
-            stack.append(tuple(_above_mark(stack)))
-        elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
-            size = int(name[-1])
-            stack[-size:] = [tuple(stack[-size:])]
-        elif name in ("GLOBAL", "STACK_GLOBAL"):
-            if name == "STACK_GLOBAL":
-                argument = f"{stack.pop(-2)} {stack.pop()}"
-            if argument not in _NAMES:
-                raise _Refused(f"it names {str(argument)[:60]!r}")
-            stack.append(_Name(argument))
-        elif name == "REDUCE":
-            arguments = stack.pop()
-            stack.append(_reduced(stack.pop(), arguments))
-        elif name == "BUILD":
-            state = stack.pop()
-            _build(stack[-1], state)
-        elif name == "STOP":
-            return _only(stack.pop(), _Array)
-        elif name not in ("PROTO", "FRAME"):
-            raise _Refused(f"it uses the opcode {name}")
-    raise ValueError("no STOP")
-
-
-def _above_mark(stack: List[Any]) -> List[Any]:
-    items = []
-    while not isinstance(stack[-1], _Mark):
-        items.append(stack.pop())
-    stack.pop()
-    return items[::-1]
-
-
-def _only(value: Any, kind: Any) -> Any:
-    if type(value) is not kind:
-        raise TypeError(f"not {kind.__name__}")
-    return value
-
-
-def _reduced(function: Any, arguments: Any) -> Any:
-    """numpy's two calls: an empty array to be filled, and the dtype of Python objects."""
-    if isinstance(function, _Name):
-        if function.endswith("_reconstruct") and arguments == ("numpy ndarray", (0,), b"b"):
-            return _Array()
-        if function == "numpy dtype" and arguments == ("O8", False, True):
-            return _Name("numpy dtype O8")
-    raise _Refused("it calls something else than numpy does for an array of objects")
-
-
-def _build(target: Any, state: Any) -> None:
-    if isinstance(target, _Array):
-        _, shape, dtype, _, items = state
-        if dtype != "numpy dtype O8" or shape != (len(_only(items, list)),) or target:
-            raise _Refused("the array is not a flat one of Python objects")
-        target.extend(items)
-    elif target != "numpy dtype O8" or not isinstance(target, _Name):
-        raise _Refused("it sets the state of something that has none")
+        if opcode.name not in _OPCODES:
+            raise _Refused(f"it uses the opcode {opcode.name}")
+        # The unpickler keeps a table as long as the largest number.
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(stream):
+            raise _Refused(f"it numbers a value {argument}")
+    array = _Unpickler(io.BytesIO(stream)).load()
+    if not isinstance(array, _Array):
+        raise _Refused("it holds no array")
+    return array.items

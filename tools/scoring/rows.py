@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Tuple, Union
 
 from tools.corpus.grammar import NoFit, parse
 from tools.corpus.rows import unframed
 from tools.files.errors import UserError
+from tools.files.json_lines import read_objects
 from tools.records.prompts import problem_in
-from tools.scoring.lines import bounded_lines
 
 PathLike = Union[str, Path]
 
@@ -54,7 +53,8 @@ def read_predictions(path: PathLike) -> List[Prediction]:
     """
     rows: List[Prediction] = []
     seen: Dict[str, int] = {}
-    for where, number, fields in _objects(path):
+    for number, fields in read_objects(path):
+        where = f"{path}:{number}"
         key = _text(fields, "id", where)
         reference = _text(fields, "reference", where)
         more = fields.get("references") or [reference]
@@ -72,7 +72,7 @@ def read_predictions(path: PathLike) -> List[Prediction]:
         )
         _once(key, seen, number, where)
         rows.append(row)
-    return _some(rows, path)
+    return rows
 
 
 def read_references(path: PathLike) -> List[Reference]:
@@ -84,7 +84,8 @@ def read_references(path: PathLike) -> List[Reference]:
     """
     rows: List[Reference] = []
     seen: Dict[str, int] = {}
-    for where, number, row in _objects(path):
+    for number, row in read_objects(path):
+        where = f"{path}:{number}"
         answers = [name for name in ("reference", "answer", "solution") if name in row]
         if not answers:
             what = 'none of "reference", "answer" and "solution" is there'
@@ -94,7 +95,7 @@ def read_references(path: PathLike) -> List[Reference]:
         prompt = _text(row, "prompt" if "prompt" in row else "problem", where)
         kind = _kind(row, where) if "kind" in row else _kind_of(prompt)
         rows.append(Reference(key, kind, prompt, _text(row, answers[0], where)))
-    return _some(rows, path)
+    return rows
 
 
 def join(predictions: List[str], references: List[Reference], where: PathLike) -> List[Prediction]:
@@ -110,20 +111,6 @@ def join(predictions: List[str], references: List[Reference], where: PathLike) -
         for text, row in zip(predictions, references)
         for problem in [unframed(problem_in(row.prompt))]
     ]
-
-
-def _objects(path: PathLike) -> Iterator[Tuple[str, int, Dict[str, Any]]]:
-    for number, line in bounded_lines(path):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UserError("not a JSON object", where, "give one JSON object a line") from error
-        if not isinstance(row, dict):
-            raise UserError("not a JSON object", where, "give one JSON object a line")
-        yield where, number, row
 
 
 def _text(row: Dict[str, Any], key: str, where: str, default: Any = None) -> str:
@@ -160,9 +147,3 @@ def _once(key: str, seen: Dict[str, int], number: int, where: str) -> None:
         what = f"id {key[:40]!r} stands in line {seen[key]} already"
         raise UserError(what, where, "keep one row for each id")
     seen[key] = number
-
-
-def _some(rows: List[Any], path: PathLike) -> List[Any]:
-    if not rows:
-        raise UserError("holds no row", path, "name a file with at least one row")
-    return rows

@@ -1,6 +1,7 @@
 """JSON objects out of a file of any size: one a line, or the elements of one array.
 
-Memory is bounded by one object, whatever the file; every fault names file and line.
+This is the one reader of rows that users write. Memory is bounded by one object, whatever the file;
+every fault names file and line.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ _BLOCK_ROWS, _BLOCK_BYTES = 2048, 1 << 20
 _BOM = codecs.BOM_UTF8
 _SPACE = re.compile(r"[ \t\r\n]*")
 
-# Rows hold text only. Numbers are not converted: one of a million digits would take minutes.
+# Rows hold text, and whole numbers as ids. Others are not converted: one of a million digits would
+# take minutes.
 _DECODER = json.JSONDecoder(
-    parse_int=lambda digits: None,
+    parse_int=lambda digits: int(digits) if len(digits) < 20 else None,
     parse_float=lambda digits: None,
     parse_constant=lambda name: None,
 )
@@ -33,8 +35,8 @@ _DECODER = json.JSONDecoder(
 def read_objects(path: Union[str, Path]) -> Iterator[Tuple[int, Dict[str, Any]]]:
     """Yield (line number, object) for each object of a JSON-lines file or a JSON array.
 
-    Numbers in the objects come as None. Raises UserError for what is not JSON, not UTF-8, not
-    an object, longer than MAX_BYTES, or a file without any object.
+    Numbers come as None, whole ones of less than 20 characters aside. Raises UserError for what
+    is not JSON, not UTF-8, not an object, longer than MAX_BYTES, or a file without any object.
     """
     count = 0
     with Path(path).open("rb") as handle:
@@ -234,13 +236,13 @@ class _Window:
 
 def _object(value: Any, where: str) -> Dict[str, Any]:
     if not isinstance(value, dict):
-        raise UserError("a row is not a JSON object", where, 'write it as {"problem": …}')
+        raise UserError("a row is not a JSON object", where, "give one JSON object a line")
     return value
 
 
 def no_rows(path: Union[str, Path]) -> UserError:
     """Give the error for a file without any object."""
-    return UserError("the file holds no rows", path, 'give it one {"problem", …} a line')
+    return UserError("the file holds no rows", path, "give one JSON object a line")
 
 
 def _too_long(where: str) -> UserError:
