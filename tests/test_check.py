@@ -39,8 +39,8 @@ def test_bad_configs(tmp_path: Path) -> None:
     result = invoke("configs", path)
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
-        f"{path}:2: the key 'a' stands twice",
-        f"{path}:3: absolute path /home/me: it exists on one machine only",
+        f"{path}:2: a key stands twice: 'a' in line 2; take one of the two out",
+        f"{path}:3: absolute path /home/me: it exists on one machine only; write a relative one",
         "2 faults",
     ]
     assert result.stdout == ""
@@ -133,8 +133,7 @@ def test_a_stack_is_forced(tmp_path: Path) -> None:
     for options, code in (((), 0), (("--stack", "contest"), 0), (("--stack", "pypi"), 1)):
         result = invoke("configs", *options, path)
         assert result.exit_code == code
-        assert ("'CheckpointMointor' is unknown to MindFormers 1.9.0" in result.output) == code
-    assert invoke("configs", "--stack", "pypi", "--live", path).exit_code == 2
+        assert ("'CheckpointMointor' is unknown to MindFormers" in result.output) == code
     assert invoke("configs", "--stack", "other", path).exit_code == 2
 
 

@@ -48,26 +48,17 @@ def main() -> None:
     type=click.Choice(STACKS),
     help="The release of MindFormers  [default: the one whose classes a file names]",
 )
-@click.option("--live", is_flag=True, help="Against the installed MindFormers; takes 20 seconds.")
-def configs(paths: Tuple[Path, ...], stack: Optional[str], live: bool) -> None:
+def configs(paths: Tuple[Path, ...], stack: Optional[str]) -> None:
     """Check YAML files, or all below a folder, against their schema.
 
     A MindFormers YAML is held against the keys and types that MindFormers' classes take, as
-    written down by `tools.schema`, against rules between its keys, and against the profile.yaml or
+    configs/schema/ has them, against rules between its keys, and against the profile.yaml or
     the resolved files of a run beside it. Every fault is named as file:line; exit code 1 if there
     is any.
     """
-    from tools.packaging.configs import check_configs
-    from tools.packaging.configs.schema import read_schema, schema_of
+    from tools.packaging.config_check import check_configs
 
-    if stack and live:
-        raise click.UsageError("give one of --stack and --live")
-    schema = read_schema(stack) if stack else None
-    if live:
-        from tools.packaging.configs.snapshot import take_snapshot
-
-        schema = schema_of(take_snapshot())
-    count, faults = check_configs(paths, schema)
+    count, faults = check_configs(paths, stack)
     _print(faults, f"{count} file{'' if count == 1 else 's'} checked")
 
 

@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 from tools.files.errors import UserError
-from tools.packaging.configs import check_configs
-from tools.packaging.configs.schema import read_schema
+from tools.packaging.config_check import check_configs
 from tools.settings.contest import read_contest
 from tools.settings.contest_files import contest_files, laid_over, write_contest_files
 from tools.settings.profile import CONFIGS
@@ -29,7 +28,7 @@ def test_the_committed_files_are_those_that_are_made() -> None:
 
 
 def test_they_are_good_in_the_contests_vocabulary() -> None:
-    assert check_configs([FOLDER], read_schema(CONTEST)) == (len(MADE), [])
+    assert check_configs([FOLDER], CONTEST) == (len(MADE), [])
 
 
 def test_which_files_there_are() -> None:

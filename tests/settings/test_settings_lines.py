@@ -81,7 +81,7 @@ def test_all_faults_at_once_in_the_order_of_the_file(read):
     [
         ("first: {size: 1\n", 2, "not valid YAML"),
         ("first:\n  size: 1\n bad: 2\n", 3, "not valid YAML"),
-        ("first: &a {size: 1}\nitems: [*a]\n", 2, "YAML aliases are not read"),
+        ("first: &a {size: 1}\nnote: 3\nfirst: *a\nnote: 4\n", 3, "a key stands twice: 'first' in"),
         ("first: !!python/name:os.system\n", 1, "not valid YAML"),
         ("", 1, "file: input should be"),
         ("- 1\n", 1, "file: input should be"),

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Union
 
 from tools.files.errors import UserError
 from tools.packaging import layout
-from tools.packaging.configs import finetune_faults
+from tools.packaging.config_check import finetune_faults
 from tools.packaging.contents import BROKEN, Contents, open_contents
 from tools.packaging.leaks import absolute_paths, home_folders, secrets
 from tools.packaging.manifest import FileEntry, Manifest, parse_manifest

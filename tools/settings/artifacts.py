@@ -75,7 +75,7 @@ class ArtifactsFile(Settings):
     base_url: List[_Base]
     artifacts: Dict[str, ArtifactEntry]
 
-    @field_validator("base_url", mode="before")
+    @field_validator("base_url", mode="before", json_schema_input_type=Union[str, List[str]])
     @classmethod
     def one_base_is_a_list_too(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value

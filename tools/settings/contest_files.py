@@ -15,12 +15,14 @@ import yaml
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
 from tools.settings.contest import read_contest
+from tools.settings.lines import read_yaml
 from tools.settings.native import read_finetune, training_config
 from tools.settings.profile import CONFIGS, Fit, Profile, profile_folder, read_profile
 from tools.settings.stacks import CONTEST, for_stack
 
 CARDS = (4, 8)
 _HEADER = """\
+# yaml-language-server: $schema=../../schema/finetune-contest.schema.json
 # {about}
 #
 # Written by `python -m tools.configs` from finetune.yaml, profile.yaml and variants.yaml of
@@ -159,14 +161,9 @@ def laid_over(config: Dict[str, Any], changes: Dict[str, Any]) -> Dict[str, Any]
 
 
 def _read_variants(path: Path) -> Dict[str, Any]:
-    try:
-        variants = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise UserError("no such file", path, "choose a profile that has one: llama3-8b") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise UserError("not valid YAML", where, "correct the line") from error
+    if not path.is_file():
+        raise UserError("no such file", path, "choose a profile that has one: llama3-8b")
+    variants = read_yaml(path).value
     wanted = ("baseline", "evaluation", "squad", "math")
     if not isinstance(variants, dict) or any(not isinstance(variants.get(n), dict) for n in wanted):
         raise UserError(f"lacks a section of {', '.join(wanted)}", path, "add it")

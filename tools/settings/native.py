@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-import yaml
-
 from tools.files.errors import UserError
+from tools.settings.lines import read_yaml
 from tools.settings.profile import Card, Fit, Profile
 
 # The architecture that keeps the examples of a packed row apart (tools/training/packing.py), and
@@ -65,15 +64,7 @@ def read_finetune(path: Path) -> Dict[str, Any]:
     """A MindFormers YAML as a dictionary; UserError where it is not one or lacks a section."""
     if not path.is_file():
         raise UserError("no such file", path, "give the profile a finetune.yaml")
-    try:
-        config = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise UserError("not valid YAML", where, "correct the line") from error
-    except (ValueError, RecursionError) as error:
-        # No UTF-8, or a value that its tag or form does not allow: 2024-99-99.
-        raise UserError("not valid YAML in UTF-8", path, "correct the file") from error
+    config = read_yaml(path).value
     missing = [name for name in SECTIONS if not isinstance(config, dict) or name not in config]
     if missing:
         raise UserError(f"lacks {', '.join(missing)}", path, "add the sections")
