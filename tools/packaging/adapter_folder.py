@@ -70,7 +70,6 @@ def publish(run: Path, output: Path) -> remeasure.Measured:
         # What a training that begins with this folder goes on telling.
         "init": read_resolved(run / "finetune" / "run.json", []).get("init"),
         "stages": stages,
-        "init": read_resolved(run / "finetune" / "run.json", []).get("init"),
         "published": {
             "command": without_folders(command),
             "commit": commit_of(),
