@@ -367,6 +367,7 @@ def test_without_a_run_the_published_adapter_is_asked(empty: Path) -> None:
     assert named.returncode == 2 and "error: runs/mine holds no merged model; run" in named.stderr
 
 
+@pytest.fixture
 def adapter(empty: Path) -> Path:
     folder = empty / "adapters" / "tiny-one"
     folder.mkdir(parents=True)

@@ -67,7 +67,7 @@ def test_either_one_or_all(work, chosen):
         ({"base": "adapters/1.ckpt"}, "1.ckpt", "is missing, the config makes it"),
         ({}, "3.ckpt", "3.ckpt: no such file"),
         ({"config": "nowhere.yaml"}, "1.ckpt", "nowhere.yaml: no such file"),
-        ({"config": "base/model.ckpt"}, "1.ckpt", "not valid YAML"),
+        ({"config": "base/model.ckpt"}, "1.ckpt", "not UTF-8 text; save it as UTF-8"),
         ({"config": "base/model.json"}, "1.ckpt", "lacks trainer"),
         ({"base": "adapters"}, "1.ckpt", "holds neither model.safetensors nor"),
     ],

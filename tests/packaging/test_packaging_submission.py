@@ -261,7 +261,7 @@ def test_a_package_that_would_be_refused_is_not_made(
     write_report(run, run / "report")
     with pytest.raises(CheckFailed) as caught:
         build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
-    assert "only_save_strategy is left on" in caught.value.what
+    assert "only_save_strategy is True: left on" in caught.value.what
     assert "configs/finetune.yaml:2: absolute path /home/me/output" in caught.value.what
     assert made.archive.read_bytes() == before
     assert {path.name for path in (tmp_path / "out").iterdir()} == {TEAM, f"{TEAM}.zip"}

@@ -48,7 +48,8 @@ def test_what_a_run_may_name_has_a_label() -> None:
 
 def test_the_stages_are_those_of_the_makefile() -> None:
     stages = re.findall(r"^\t\$\(STAGE\) ([\w-]+) --", (ROOT / "Makefile").read_text(), re.M)
-    assert set(stages) == set(ORDER)
+    # Of a published adapter, which no package is made of.
+    assert set(stages) - {"measure", "merge-published"} == set(ORDER)
 
 
 def test_values_and_labels_are_filled_in() -> None:
