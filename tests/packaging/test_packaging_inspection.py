@@ -98,7 +98,8 @@ def test_empty_files(package: Path) -> None:
         ("configs/profile.json", "{}", "configs/profile.json: `cards` is not a number of workers"),
         ("configs/profile.json", '{"cards": 3}', "logs/training/worker_2.log: missing, 3 workers"),
         ("scores/best.json", '{"checkpoint": 7}', "scores/best.json: names checkpoint 7"),
-        ("configs/finetune.yaml", "a: [\n", "configs/finetune.yaml: not valid YAML"),
+        ("configs/finetune.yaml", "a: [\n", "configs/finetune.yaml:2: not valid YAML"),
+        ("configs/finetune.yaml", b"\xff", "configs/finetune.yaml: not UTF-8 text"),
     ],
 )
 def test_contents(package: Path, name: str, content: str, fault: str) -> None:
@@ -162,7 +163,7 @@ def test_a_config_that_would_not_train(package: Path) -> None:
     config["only_save_strategy"] = True
     write(path, yaml.safe_dump(config, sort_keys=False))
     (fault,) = seal(package)
-    assert fault.startswith("configs/finetune.yaml:6: only_save_strategy is left on")
+    assert fault.startswith("configs/finetune.yaml:6: only_save_strategy is True: left on")
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import List, Optional
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import Field
 
 from tools.files.errors import UserError
-from tools.settings.lines import LARGEST_FILE, Settings, read_settings
+from tools.settings.lines import LARGEST_FILE, Settings, parse_yaml, read_settings
+
+
+def doubled(entry):
+    """Each line stands for twice what the last does: 2^60 values, were they written out."""
+    return "\n".join(f"a{n + 1}: &a{n + 1} {entry.format(n)}" for n in range(60))
 
 
 class Inner(Settings):
@@ -100,3 +108,66 @@ def test_other_content(read):
     ]:
         with pytest.raises(UserError, match=what):
             read(content)
+
+
+MERGED = """\
+base: &base {a: 1, b: 2}
+other: {b: 3, c: 4}
+one:
+  <<: *base
+  a: 5
+two:
+  <<: [*base, {b: 6, d: 7}]
+list:
+  - name: x
+    size: 1.5
+  - [1, "2", null]
+"""
+
+
+def test_values_and_lines():
+    content = parse_yaml(MERGED, "x.yaml")
+    assert content.get("list", 0, "size") == 1.5
+    assert content.line("list", 0, "size") == 10
+    assert content.get("list", 1) == [1, "2", None]
+    assert content.line("list", 1) == 11
+    assert content.get("list", 9) is content.get("list", "name") is content.get("none") is None
+    # Of a path that ends early, the line of what is there.
+    assert [content.line(*path) for path in [("none",), ("other", "z"), ("list", 9)]] == [1, 2, 8]
+
+
+def test_merges_are_the_loaders():
+    content = parse_yaml(MERGED, "x.yaml")
+    assert content.value == yaml.safe_load(MERGED)
+    # What is overwritten has the line of what overwrites it, what is merged in its own.
+    assert content.line("one", "a") == 5
+    assert content.line("one", "b") == content.line("two", "b") == 1
+
+
+@pytest.mark.parametrize(
+    "text, line, what",
+    [
+        ("a: &a [*a]", 1, "an alias stands inside of"),
+        ("x: 1\na: &a\n  <<: *a\n", 2, "an alias stands inside of"),
+        ("a0: &a0 [x]\n" + doubled("[*a{0}, *a{0}]"), 14, "more than 20000 values"),
+        ("a0: &a0 {k: x}\n" + doubled("{{<<: [*a{0}, *a{0}]}}"), 13, "more than 20000 values"),
+        ("[" * 5000, None, "nested too deeply"),
+        ("a: 2024-99-99", None, "not valid YAML"),
+        ("a: !!timestamp x", None, "not valid YAML"),
+        ("? [a, b]\n: c", 1, "unhashable key"),
+    ],
+)
+def test_hostile_files(text, line, what):
+    with pytest.raises(UserError, match=what) as caught:
+        parse_yaml(text, "x.yaml")
+    assert caught.value.where == ("x.yaml" if line is None else f"x.yaml:{line}")
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text):
+    try:
+        content = parse_yaml(text, "x.yaml")
+    except UserError:
+        return
+    assert content.value == yaml.safe_load(text) or content.value != content.value
+    assert content.line("a", 0, "b") >= 1

@@ -92,8 +92,8 @@ def _described(error: jsonschema.ValidationError) -> Iterator[Tuple[Keys, str]]:
     name = _dotted(keys) or "the file"
     if error.validator == "additionalProperties":
         owner = schema.get("title", "MindFormers")
-        for key in value.keys() - schema["properties"].keys():
-            near = _nearest(str(key), schema["properties"])
+        for key in value.keys() - schema.get("properties", {}).keys():
+            near = _nearest(str(key), schema.get("properties", ()))
             yield (*keys, str(key)), f"{_dotted((*keys, str(key)))} is unknown to {owner}; {near}"
     elif error.validator == "required":
         properties, shared = schema.get("properties", {}), read_schema("values")["definitions"]

@@ -111,15 +111,15 @@ def mindformers_schema() -> Dict[str, Any]:
         if name in _KINDS or name in _DATA:
             top[name] = _section(name)
     for schema in definitions.values():
-        for name, own in schema.get("properties", {}).items():
-            if name in _INNER:
-                schema["properties"][name] = {**own, **_section(name)}
+        for name, own in sorted(schema.pop("properties", {}).items()):
+            inner = _section(name) if name in _INNER else {}
+            schema.setdefault("properties", {})[name] = {**own, **inner}
     top["run_mode"] = {"enum": _run_modes(package)}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": f"MindFormers {stack.__version__}",
         "type": "object",
-        **_closed(top),
+        **_closed(dict(sorted(top.items()))),
         # Its faults come after those of types.
         "allOf": [{"$ref": "values.schema.json"}],
         "definitions": definitions,
@@ -128,7 +128,7 @@ def mindformers_schema() -> Dict[str, Any]:
 
 def _closed(properties: Properties) -> Dict[str, Any]:
     """A section that has these keys alone."""
-    return {"properties": dict(sorted(properties.items())), "additionalProperties": False}
+    return {"properties": properties, "additionalProperties": False}
 
 
 def _add(properties: Properties, more: Properties) -> None:
@@ -204,8 +204,13 @@ def _class_schema(own: type) -> Dict[str, Any]:
         parameters = inspect.signature(constructor).parameters.values()
         others = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]
         for parameter in parameters:
-            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                properties.setdefault(parameter.name, _property(parameter, told))
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            known = parameter.annotation is not parameter.empty
+            types = _types(inspect.formatannotation(parameter.annotation)) if known else []
+            default = [] if parameter.default is parameter.empty else [parameter.default]
+            schema = _typed(types or told.get(parameter.name, []), *default)
+            properties.setdefault(parameter.name, schema)
         if not others:
             break
         source = inspect.getsource(constructor)
@@ -255,16 +260,6 @@ def _types(text: str) -> List[str]:
     return sorted(found) if found - {"object", "null"} or "dict" in words else []
 
 
-def _property(parameter: inspect.Parameter, told: Dict[str, List[str]]) -> Dict[str, Any]:
-    types: List[str] = []
-    if parameter.annotation is not parameter.empty:
-        types = _types(inspect.formatannotation(parameter.annotation))
-    types = types or told.get(parameter.name, [])
-    if parameter.default is parameter.empty:
-        return _typed(types)
-    return _typed(types, parameter.default)
-
-
 def _typed(types: List[str], *default: Any) -> Dict[str, Any]:
     """A property of these types; without any, of its default's. Nothing stands for an empty one."""
     literal = [d for d in default if isinstance(d, (bool, int, float, str, type(None)))]
@@ -300,7 +295,9 @@ def _sections(package: Path) -> Dict[str, Properties]:
     else:
         template = importlib.import_module("mindformers.tools.register.template")
         for name, own in template.CONFIG_NAME_TO_CLASS.items():
-            fields = {key: _typed([], value) for key, value in _public(own).items()}
+            public = {key: value for key, value in vars(own).items() if not key.startswith("_")}
+            kinds = (classmethod, staticmethod)
+            fields = {k: _typed([], v) for k, v in public.items() if not isinstance(v, kinds)}
             if own._raise_error_for_unexpected_key and fields:
                 sections[name].clear()
             if name != "general_config":
@@ -313,32 +310,22 @@ def _sections(package: Path) -> Dict[str, Properties]:
     return sections
 
 
-def _public(own: type) -> Dict[str, Any]:
-    return {
-        name: value
-        for name, value in vars(own).items()
-        if not name.startswith("_") and not isinstance(value, (classmethod, staticmethod))
-    }
-
-
 def _add_contexts(sections: Dict[str, Properties]) -> None:
     """Add what MindFormers hands on to MindSpore's contexts."""
     import mindspore
 
-    place = "mindformers.trainer.config_args"
-    place = place if stack.RELEASE == CONTEST else "mindformers.core.config_args"
-    own = importlib.import_module(place)
+    place = "trainer" if stack.RELEASE == CONTEST else "core"
+    own = importlib.import_module(f"mindformers.{place}.config_args")
     for name, config, function in (
         ("context", own.ContextConfig, mindspore.set_context),
         ("parallel", own.ParallelContextConfig, mindspore.set_auto_parallel_context),
-        ("", getattr(own, "MFContextConfig", None), None),
     ):
         told = _documented(inspect.getdoc(function), nested=False)
         told.update(_documented(inspect.getdoc(config), nested=False))
-        if function is None:
-            told = {}
-        names = {*getattr(config, "_support_kwargs", ()), *told}
+        names = {*config._support_kwargs, *told}
         _add(sections[name], {key: _typed(told.get(key, [])) for key in names})
+    if hasattr(own, "MFContextConfig"):
+        _add(sections[""], {key: {} for key in own.MFContextConfig._support_kwargs})
     # Numbers, or their names: MindFormers has a table of both.
     sections["parallel"]["parallel_mode"] = {"type": ["integer", "string"]}
     sections["context"]["mode"] = {"type": ["integer", "string"]}
@@ -349,34 +336,29 @@ def _model_keys(package: Path, own: type) -> Properties:
     generation = importlib.import_module("mindformers.generation").GenerationConfig
     properties: Properties = {}
     _add(properties, _class_schema(generation)["properties"])
-    files = [
-        *Path(inspect.getfile(own)).parent.glob("*.py"),
-        *Path(cpu.__file__).parent.glob("*.py"),
-    ]
-    files += [package / "models/modeling_utils.py", *package.glob("generation/*.py")]
-    for names in _keys_read([*files, *package.glob("modules/**/*.py")]):
+    folders = [Path(inspect.getfile(own)).parent, Path(cpu.__file__).parent, package / "generation"]
+    files = [path for folder in folders for path in folder.glob("*.py")]
+    files += [package / "models/modeling_utils.py", *package.glob("modules/**/*.py")]
+    for names in _keys_read(files):
         properties.setdefault(names[0], {})
     return properties
 
 
 def _keys_read(paths: Iterable[Path]) -> Iterator[List[str]]:
     """The path of each key that code reads below a name that ends in `config`."""
-    for names in _all_read(paths):
-        if names and "json" not in names and not any(name.startswith("_") for name in names):
-            yield names
-
-
-def _all_read(paths: Iterable[Path]) -> Iterator[List[str]]:
     for path in paths:
-        text = path.read_text("utf-8")
+        text, found = path.read_text("utf-8"), []
         for chain, opening, word, call in _READ.findall(text):
             names = chain.split(".")[1:]
             method = names.pop() if names and "(" in (opening, call) else ""
             if opening == "[" or method in ("get", "get_value", "pop"):
                 names += word.split(".")
-            yield names
+            found.append(names)
         for before, word, other, after in _ASKED.findall(text):
-            yield [*(before or after).split(".")[1:], word or other]
+            found.append([*(before or after).split(".")[1:], word or other])
+        for names in found:
+            if names and "json" not in names and not any(name.startswith("_") for name in names):
+                yield names
 
 
 def _run_modes(package: Path) -> List[str]:
