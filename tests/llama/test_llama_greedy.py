@@ -213,5 +213,7 @@ def test_each_prompt_has_one_capacity_that_holds_it(lengths: list[int]) -> None:
     assert sorted(index for _, indices in groups for index in indices) == [*range(len(lengths))]
     for capacity, indices in groups:
         assert all(lengths[index] + 20 <= capacity for index in indices)
+    for capacity, _ in split_by_capacity([np.zeros(length, int) for length in lengths], 20, 300):
+        assert capacity >= 300
     # Only the last may be small: the others pay for the compilation of their graphs.
     assert all(len(indices) >= 64 for _, indices in groups[:-1])

@@ -25,6 +25,9 @@ from tools.settings.resolve import most_new_tokens, read_resolved
 
 # The base model does not work a problem out; what it goes on to say is cut off here.
 BASE_TOKENS = 64
+# Nearly every problem of the kinds has no more tokens: one capacity and its graphs serve them all,
+# so that the first of another length waits for no compiler.
+_USUAL_PROMPT = 64
 # More is no problem of any kind: refused before anything looks at it.
 _MOST_CHARACTERS = 10_000
 EXAMPLE = "计算 4204.22 + -2369.17 等于多少？"
@@ -88,7 +91,12 @@ class Model:
         self._folder, self._shape = folder, LlamaShape.load(folder / "model.json")
         path = tokenizer_path(folder)
         self._tokenizer = open_complete(path, SpecialIds(), folder / "model.json")
-        self._limits = Limits(max_new_tokens, training.min_new_tokens, self._shape.eos_token_id)
+        self._limits = Limits(
+            max_new_tokens,
+            training.min_new_tokens,
+            self._shape.eos_token_id,
+            capacity=_USUAL_PROMPT + max_new_tokens,
+        )
         self._engine = open_engine(None, training.device, 1)
 
     def refuse(self, text: str, where: str) -> None:

@@ -43,6 +43,8 @@ class Limits:
     eos_id          the end-of-sequence token, which is not part of the result.
     stop            tells from a row's tokens so far whether it has ended; None: never.
     draft           tokens that each answer may well be; they change its time, not the answer.
+    capacity        positions that the cache has at least: prompts of other lengths that are to
+                    come then share its graphs.
     """
 
     max_new_tokens: int
@@ -50,6 +52,7 @@ class Limits:
     eos_id: int
     stop: Optional[Callable[[list[int]], bool]] = None
     draft: Sequence[int] = ()
+    capacity: int = 0
 
 
 @dataclass
@@ -79,12 +82,16 @@ def capacity_of(length: int) -> int:
 
 
 def split_by_capacity(
-    prompts: Sequence[np.ndarray], max_new_tokens: int
+    prompts: Sequence[np.ndarray], max_new_tokens: int, least: int = 0
 ) -> list[tuple[int, list[int]]]:
-    """(`capacity`, indices of prompts) by growing capacity; too few join the next larger one."""
+    """(`capacity`, indices of prompts) by growing capacity; too few join the next larger one.
+
+    least   positions that each capacity holds at least
+    """
     groups: dict[int, list[int]] = {}
     for index, prompt in enumerate(prompts):
-        groups.setdefault(capacity_of(len(prompt) + max_new_tokens), []).append(index)
+        capacity = capacity_of(max(len(prompt) + max_new_tokens, least))
+        groups.setdefault(capacity, []).append(index)
     merged: list[tuple[int, list[int]]] = []
     carried: list[int] = []
     for capacity in sorted(groups):
@@ -108,7 +115,7 @@ def decode_greedily(
     reason   "eos", "stop" or "length".
     A row's tokens are what it would give alone, up to the rounding of sums.
     """
-    for capacity, indices in split_by_capacity(prompts, limits.max_new_tokens):
+    for capacity, indices in split_by_capacity(prompts, limits.max_new_tokens, limits.capacity):
         decoder.reserve(capacity)
         # Side by side in this order stand those with a common beginning.
         indices.sort(key=lambda index: prompts[index].tolist())
