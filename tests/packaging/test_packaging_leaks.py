@@ -68,6 +68,7 @@ def test_paths_are_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        '"$ref": "#/definitions/callback"',
         "将分数 5/6 进行简化。密度为 10 克/立方厘米",
         "https://host.example/a/b/c?d=/e",
         "https\\://host.example/a/b",

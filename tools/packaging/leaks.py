@@ -14,11 +14,12 @@ class Leak(NamedTuple):
 
 
 # Well-known folders count alone, anything else from two names on: `km/h`, `</b>` and `5/6` are
-# no paths. In URLs the path stands behind a host's letters and is not met.
+# no paths. In URLs the path stands behind a host's letters and is not met; "#/definitions/x" is a
+# place within a JSON Schema.
 _ROOTS = "home|root|Users|mnt|media|tmp|opt|usr|var|etc|data|cache|work|workspace|srv|run|dev|proc"
 _NAME = r"[A-Za-z0-9_.][\w.+-]*"
 _PATH = re.compile(
-    rf"(?<![\w./~$}}\])*<-])(?:/(?:{_ROOTS})(?![\w.-])(?:/[\w.+-]+)*|(?:/{_NAME}){{2,}}"
+    rf"(?<![\w./~$}}\])*<-])(?<!\"#)(?:/(?:{_ROOTS})(?![\w.-])(?:/[\w.+-]+)*|(?:/{_NAME}){{2,}}"
     r"|[A-Za-z]:\\[\w\\.+-]+|~/[\w.+-]+)"
 )
 # Those name a person.
