@@ -37,6 +37,10 @@ def _format_count(count: float, unit: str) -> str:
     return f"{number} {unit}".rstrip()
 
 
+# Seconds that a rate needs to say anything: what comes in one batch takes none.
+_SHORTEST = 0.5
+
+
 class Bar:
     """The progress of one stage: drawn by rich on a terminal, a line now and then elsewhere.
 
@@ -81,9 +85,10 @@ class Bar:
 
     @property
     def rate(self) -> float:
-        """Units a second since the bar was made or was warm; 0 before that."""
+        """Units a second since the bar was made or was warm; 0 before that, and just after it."""
         seconds = self._clock() - self._warm
-        return (self.done - self._start) / seconds if seconds > 0 and not self._warm_up else 0.0
+        known = seconds >= _SHORTEST and not self._warm_up
+        return (self.done - self._start) / seconds if known else 0.0
 
     def describe(self) -> str:
         """Return `45.2 MB of 92.9 MB (49 %), 3.1 MB/s, 0:15 left`."""
