@@ -32,8 +32,8 @@ Example:
 def main(source: Optional[Path], output: Optional[Path]) -> None:
     """Write the schemas of our own settings, and of the YAML of one release of MindFormers.
 
-    MindFormers is imported, which takes 20 seconds. What values may be, configs/schema/values.json,
-    is written by hand.
+    MindFormers is imported, which takes 20 seconds. What values may be is written by hand:
+    configs/schema/values.schema.json.
     """
     from tools.files.atomic import write_text
     from tools.packaging.config_schemas import SCHEMAS, own_schemas

@@ -226,7 +226,8 @@ def _wanted_of_generated(
     sizes: Mapping[str, Optional[int]], plan: Plan
 ) -> Dict[str, Dict[str, int]]:
     if sizes["train"] is None:
-        raise UserError("a generated corpus needs a number of rows", "train", "give one")
+        remedy = "choose a recipe that counts rows, or a budget that says how many"
+        raise UserError("a generated corpus needs a number of rows", "train", remedy)
     trainable = {}
     if plan.exponents is not None:
         trainable["power"] = CAPACITY["power"] // 6 * len(set(plan.exponents))

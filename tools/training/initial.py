@@ -17,7 +17,7 @@ from tools.files.hashing import content_of
 from tools.llama.checkpoint import write_checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter
 from tools.llama.names import LORA_A, lora_part
-from tools.llama.peft import CONFIG, WEIGHTS, import_adapter
+from tools.llama.peft import CONFIG, WEIGHTS, open_peft
 from tools.llama.published import RUN, check_published
 from tools.llama.shape import LlamaShape
 from tools.llama.tensors import Tensors, open_tensors
@@ -96,10 +96,9 @@ def _take(
     if (file.parent / CONFIG).is_file():
         home = file.parent
         check_published(home, base)
-        own: Optional[LoraConfig] = import_adapter(home, shape, folder / "peft")
-        tensors = open_tensors(folder / "peft" / "adapter.ckpt")
+        tensors, own, _ = open_peft(home, shape)
     else:
-        own, tensors = _lora_of(home / _AS_RUN), open_tensors(file)
+        tensors, own = open_tensors(file), _lora_of(home / _AS_RUN)
     run = read_resolved(home / RUN, []) if (home / RUN).is_file() else {}
     its_base = run.get("base", {}).get("sha256")
     for fault in _faults(tensors, own, shape, lora):

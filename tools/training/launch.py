@@ -58,7 +58,7 @@ def finetune(
     hosts        on each of which this runs; each writes all of `output`
     go_on        from the newest whole state of an earlier training of the same inputs
     bfloat16     whether matrices are multiplied in bfloat16 where the processor has units for it
-    initial      adapter to begin with, in place of fresh matrices; see `open_initial`
+    initial      adapter to begin with, in place of fresh matrices; see `begin`
 
     Work is done in `output`.work, which a failed or killed training leaves there. Raises UserError
     before anything is started where config, data and weights do not fit, or that folder holds steps
