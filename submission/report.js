@@ -2,34 +2,24 @@
 // The language of the page: the one in its address (?lang=zh), the one chosen before, the reader's.
 // Without this script the page is in English.
 (function () {
-  const root = document.documentElement;
-  const buttons = Array.from(document.querySelectorAll("button[data-lang]"));
-
+  const buttons = Array.from(document.querySelectorAll("#switch button"));
   function show(lang) {
-    root.lang = lang;
+    document.documentElement.lang = lang;
     for (const button of buttons) {
-      const chosen = button.dataset.lang === lang;
-      button.setAttribute("aria-pressed", String(chosen));
-      if (chosen) document.title = button.dataset.title;
+      button.setAttribute("aria-pressed", String(button.lang === lang));
+      if (button.lang === lang) document.title = button.dataset.title;
     }
   }
-
-  function stored() {
-    // A browser may refuse a page of a file any storage.
-    try { return localStorage.getItem("report-language"); } catch (error) { return null; }
-  }
-
-  function store(lang) {
-    try { localStorage.setItem("report-language", lang); } catch (error) { /* shown, not kept */ }
-  }
-
+  // A browser may refuse a page of a file any storage.
+  function storage(use) { try { return use(localStorage); } catch (error) { return null; } }
   for (const button of buttons) {
     button.addEventListener("click", function () {
-      show(button.dataset.lang);
-      store(button.dataset.lang);
+      show(button.lang);
+      storage(function (kept) { kept.setItem("report-language", button.lang); });
     });
   }
-  const asked = new URLSearchParams(location.search).get("lang") || stored() || navigator.language;
+  const kept = storage(function (items) { return items.getItem("report-language"); });
+  const asked = new URLSearchParams(location.search).get("lang") || kept || navigator.language;
   show(/^zh/i.test(asked || "") ? "zh-Hans" : "en");
   document.getElementById("switch").hidden = false;
 })();

@@ -22,11 +22,11 @@ def main(run: Path, output: Path) -> None:
     Everything in them is read from the run's files. A model that is not eligible is exit code 0
     here: the report says so.
     """
-    from tools.packaging import sentences
-    from tools.packaging.report import write_report
+    from tools.packaging.page import opening, verdict, words_of, write_report
 
     facts = write_report(run, output)
-    for line in (sentences.opening(facts), *sentences.verdict(facts)):
+    words = words_of(facts, "en")
+    for line in (opening(facts, words), *verdict(facts, words)):
         click.echo(line)
     click.echo(f"{output}: report.md, report.html, hashes.json, 3 figures")
 

@@ -14,7 +14,7 @@ from packaging_run import GOOD, TEAM, fill_project, fill_run
 from tools.packaging import facts, inspection
 from tools.packaging.grading import grade
 from tools.packaging.grading.unpack import Package, open_package
-from tools.packaging.report import write_report
+from tools.packaging.page import write_report
 from tools.packaging.submission import build_submission
 from tools.scoring import scores
 from tools.settings.contest import Contest

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List
 
 import pytest
 from packaging_run import fill_run, math_rows, write
 
 from tools.files.errors import UserError
-from tools.packaging import sentences
-from tools.packaging.facts import gather
-from tools.packaging.page import render_page
-from tools.packaging.report import TEMPLATES, render_markdown, write_report
-from tools.packaging.tables import score_tables
-from tools.training.losses import HEADER
+from tools.packaging.facts import Facts, gather
+from tools.packaging.page import (
+    TEMPLATES,
+    opening,
+    render_markdown,
+    render_page,
+    shortened,
+    verdict,
+    words_of,
+    write_report,
+)
 
 PICTURES = {"loss.png", "accuracy.png", "checkpoints.png"}
 FILES = {"report.md", "report.html", "hashes.json", *PICTURES}
@@ -36,28 +40,31 @@ def test_the_files(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "- Eligible: the best checkpoint has kept 90 % of the base model's reading (F1 50.00 "
+        "> - Eligible: the best checkpoint has kept 90% of the base model's reading (F1 50.00 "
         "before, 75.00 after; EM 50.00 before, 75.00 after).",
-        "> After 2 s of training the model solves 8 of 12 problems that it was never shown (95 %: "
-        "39 to 86 %), before it solved 1; of sums and differences 4 of 6 (95 %: 30 to 90 %), "
+        "> After 2 s of training the model solves 8 of 12 problems that it was never shown (95%: "
+        "39% to 86%), before it solved 1; of sums and differences 4 of 6 (95%: 30% to 90%), "
         "before 1.",
-        "| all kinds | 8.33 | 1.49 to 35.39 | 1 of 12 | 4.35 | 66.67 | 39.06 to 86.19 | 8 of 12 | "
-        "50.00 |",
-        "| to be kept (90 % of the base model) | 45.0000 | 45.0000 | – | – | – |",
-        "| 3 (best) | 6 | 75.00 | 75.00 | 58.33 | 31.95 to 80.67 | 41.18 | yes | 0.701507 |",
+        "| all kinds | 8.33% | 1.49% to 35.39% | 1 of 12 | 4.35% | 66.67% | 39.06% to 86.19% | "
+        "8 of 12 | 50.00% |",
+        "| without a number | – | – | 0 | – | – | 0 |",
+        "> **✓ Eligible**",
+        "> | Arithmetic accuracy | 66.67% |",
+        "| to be kept (90% of the base model) | 45.0000 | 45.0000 | – | – | – |",
+        "| 3 (best) | 6 | 75.00 | 75.00 | 58.33% | 31.95% to 80.67% | 41.18% | yes | 0.701507 |",
         "| trained parameters | 4,096 |",
-        "| low-parameter ratio | 0.022755556 |",
-        "| LoRA on | .\\*wq\\|.\\*wk\\|.\\*wv\\|.\\*wo |",
+        "| Low-parameter ratio | 0.022755556 |",
+        "| target\\_modules | .\\*wq\\|.\\*wk\\|.\\*wv\\|.\\*wo |",
         "| loss at the first step | 3.8000 |",
         "| add | 9 | 8 | 1 | 6 | 1 | 1 | source |",
         "Training saw 5 examples in the frame alpaca, in 2 rows of 192 tokens, several whole ones "
-        "a row (87.5 % of the positions in use). 1 did not fit and were left out, none was cut.",
+        "a row (87.5% of the positions in use). 1 did not fit and were left out, none was cut.",
         "add: 计算 1 + 2 等于多少？",
         "    1 + 2 = 3",
         "    a | b",
         "    <script>alert(1)</script> **x** [y](javascript:z) 'q' \"r\"",
         "| finetune | 1:01 | 812 |",
-        "| best adapter | finetune/adapters/3.ckpt | adapter/adapter.ckpt | "
+        "| adapter | finetune/adapters/3.ckpt | adapter/adapter.ckpt | "
         f"{hashlib.sha256(b'adapter 3').hexdigest()} |",
         "| mindspore | 2.9.0 |",
         "| seed | 42 |",
@@ -71,10 +78,16 @@ def test_golden_lines(finished: Dict[str, Path], line: str) -> None:
     assert line in text.split("\n")
 
 
+def told(facts: Facts, language: str = "en") -> List[str]:
+    """The opening and the verdict."""
+    words = words_of(facts, language)
+    return [opening(facts, words), *verdict(facts, words)]
+
+
 def test_right_and_wrong_ones_kinds_in_turn(finished: Dict[str, Path]) -> None:
     facts = gather(finished["run"])
-    assert [item.kind for item in facts.right] == ["add", "divide"] * 4
-    assert [item.reference for item in facts.wrong] == ["19", "21", "23", "25"]
+    assert [item["kind"] for item in facts.right] == ["add", "divide"] * 4
+    assert [item["reference"] for item in facts.wrong] == ["19", "21", "23", "25"]
 
 
 def test_ten_of_each_spread_over_the_kinds(run: Path) -> None:
@@ -82,12 +95,14 @@ def test_ten_of_each_spread_over_the_kinds(run: Path) -> None:
     for index, row in enumerate(rows):
         # Of the first kind there are many, of the last one.
         row["kind"] = ("add", "add", "add", "add", "divide", "power")[index % 6]
-    write(run / "evaluate/test.jsonl", rows)
+    for index, row in enumerate(rows):
+        row.update(problem=row["prompt"], right={"rounded": index < 30})
+    write(run / "evaluate/judged.jsonl", rows)
     facts = gather(run)
     for examples in (facts.right, facts.wrong):
-        kinds = [item.kind for item in examples]
+        kinds = [item["kind"] for item in examples]
         assert kinds == ["add", "divide", "power"] * 3 + ["add"]
-        assert len({item.problem for item in examples}) == 10
+        assert len({item["problem"] for item in examples}) == 10
 
 
 def test_stages_stand_in_the_order_of_the_pipeline(run: Path) -> None:
@@ -103,7 +118,7 @@ def test_a_worse_model_is_called_worse(tmp_path: Path) -> None:
     facts = gather(fill_run(tmp_path / "run", worse))
     assert not facts.eligible
     text = render_markdown(facts)
-    assert "- Not eligible: the best checkpoint has not kept 90 % of the base" in text
+    assert "- Not eligible: the best checkpoint has not kept 90% of the base" in text
     assert "\n> Training made the model worse: after 2 s it solves 1 of 12 problems" in text
     assert "which does not count without eligibility." in text
     assert "- No rank." in text
@@ -112,12 +127,12 @@ def test_a_worse_model_is_called_worse(tmp_path: Path) -> None:
 def test_nothing_right_at_all(tmp_path: Path) -> None:
     none = {"math_before": 0, "math_after": 0, "squad_before": 0, "squad_after": 0}
     run = fill_run(tmp_path / "run", none)
-    facts = write_report(run, run / "report")
+    write_report(run, run / "report")
     text = (run / "report/report.md").read_text("utf-8")
     assert (
         "\n> The model has not measurably learnt: after 2 s of training it solves 0 of 12" in text
     )
-    assert "passed by any model" in " ".join(map(str, sentences.claims(facts)))
+    assert "passed by any model" in text
     assert "### Right\n\nNo answer was right.\n" in text
 
 
@@ -137,11 +152,11 @@ def test_what_has_not_learnt_is_never_good(
 ) -> None:
     values = {"math_before": math[0], "math_after": math[1], "squad_before": squad[0]}
     facts = gather(fill_run(tmp_path / "run", {**values, "squad_after": squad[1]}))
-    assert (facts.progress, sentences.tone(facts)) == (progress, tone)
-    page = render_page(facts, "", TEMPLATES)
-    assert f'<section id="verdict" class="{tone}"' in page
+    assert (facts.progress, facts.tone) == (progress, tone)
+    page = render_page(facts)
+    assert f'<body class="{tone}">' in page
     assert ("✓" in page) == (tone == "eligible")
-    assert sentences.opening(facts).en.startswith(
+    assert told(facts)[0].startswith(
         {"learnt": "After 2 s of", "same": "The model has not mea", "worse": "Training made"}[
             progress
         ]
@@ -161,24 +176,25 @@ def test_how_long_it_was_trained(
 ) -> None:
     facts = gather(finished["run"])
     facts = facts._replace(steps=[facts.steps[0]._replace(seconds=seconds)])
-    assert sentences.opening(facts).en.startswith(english)
-    assert sentences.opening(facts).zh.startswith(chinese)
+    assert told(facts)[0].startswith(english)
+    assert told(facts, "zh")[0].startswith(chinese)
 
 
 def test_without_sums_nothing_is_said_of_them(finished: Dict[str, Path]) -> None:
     facts = gather(finished["run"])
     math = {**facts.after["math"], "by_kind": {}}
-    told = sentences.opening(facts._replace(after={**facts.after, "math": math}))
-    assert told.en.endswith("before it solved 1.") and told.zh.endswith("训练前答对 1 道。")
+    facts = facts._replace(after={**facts.after, "math": math})
+    assert told(facts)[0].endswith("before it solved 1.")
+    assert told(facts, "zh")[0].endswith("训练前答对 1 道。")
 
 
 def test_rank_means_something_for_the_contest_model_only(finished: Dict[str, Path]) -> None:
     facts = gather(finished["run"])
-    assert "means nothing here" in sentences.verdict(facts)[-1].en
-    assert "没有意义" in sentences.verdict(facts)[-1].zh
-    own = sentences.verdict(facts._replace(contest_model=True))[-1]
-    assert own.en == "On the published leaderboard of 20 teams this would be rank 3."
-    assert own.zh == "放在公布的 20 支队伍的榜单上，名列第 3。"
+    assert "means nothing here" in told(facts)[-1]
+    assert "没有意义" in told(facts, "zh")[-1]
+    own = facts._replace(contest_model=True)
+    assert told(own)[-1] == "On the published leaderboard of 20 teams this would be rank 3."
+    assert told(own, "zh")[-1] == "放在公布的 20 支队伍的榜单上，名列第 3。"
 
 
 def test_records_that_were_given_are_told_as_such(run: Path) -> None:
@@ -188,65 +204,58 @@ def test_records_that_were_given_are_told_as_such(run: Path) -> None:
     given = {"file": "train-fastchat256.mindrecord", "bytes": 7, "sha256": "ab" * 32}
     summary = {"given": given, "rows": 200, "seq_length": 256, "without_labels": 3, "frame": None}
     write(run / "records/train.mindrecord.json", summary)
-    told = render_markdown(gather(run))
-    assert "held out from training" not in told and "never shown" not in told
+    after = render_markdown(gather(run))
+    assert "held out from training" not in after and "never shown" not in after
     assert (
         "Training read train-fastchat256.mindrecord, which was made elsewhere: that none of these "
-        "problems is in it was not measured." in told
+        "problems is in it was not measured." in after
     )
     assert (
         f"train-fastchat256.mindrecord, taken as it is (sha256 {'ab' * 32}): 200 rows of 256 "
-        "tokens, 3 of them without a label." in told
+        "tokens, 3 of them without a label." in after
     )
 
 
 def test_what_was_held_out_is_told(finished: Dict[str, Path]) -> None:
-    facts = gather(finished["run"])
-    assert "8 of 12 problems that it was never shown" in sentences.opening(facts).en
-    assert "over 12 problems held out" in sentences.claims(facts)[0].en
-    assert str(score_tables(facts)["judges"].rows[-1][0]) == "without a number"
+    text = render_markdown(gather(finished["run"]))
+    assert "8 of 12 problems that it was never shown" in text
+    assert "over 12 problems held out" in text
 
 
 def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:
     facts = gather(finished["run"])
     stages = [{**facts.stages[0], "commit": "1" * 40 + "-dirty"}, facts.stages[1]]
-    lines = [line.en for line in sentences.claims(facts._replace(stages=stages))]
-    assert "The stages were run from 2 different commits." in lines
-    assert "Files were changed after the commit that is named below." in lines
+    lines = render_markdown(facts._replace(stages=stages)).split("\n")
+    assert "- The stages were run from 2 different commits." in lines
+    assert "- Files were changed after the commit that is named below." in lines
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "what"),
+    "name",
     [
-        ("config/profile.json", None, "no such file"),
-        ("baseline/scores.json", None, "no such file"),
-        ("evaluate/best.json", None, "no such file"),
-        ("evaluate/scores.json", None, "no such file"),
-        ("evaluate/best.json", "{", "damaged"),
-        ("evaluate/best.json", "[]", "not an object"),
-        ("evaluate/best.json", '{"checkpoint": 9}', "checkpoint 9 was not evaluated"),
-        ("evaluate/best.json", '{"checkpoint": "3"}', "is not a whole number"),
-        ("finetune/loss.csv", "step,loss\n", "holds no step"),
-        (
-            "finetune/loss.csv",
-            HEADER + "1,nan,0,0,0\n",
-            "not a row",
-        ),
-        ("finetune/parameters.json", "{}", "is not a whole number"),
-        ("stages/convert-math.json", "{}", "is not a number"),
-        ("evaluate/test.jsonl", "{\n", "not valid JSON"),
+        *("config/profile.json", "finetune/loss.csv", "baseline/scores.json"),
+        *("evaluate/best.json", "evaluate/judged.jsonl"),
     ],
 )
-def test_a_run_that_is_not_whole(run: Path, name: str, content: str, what: str) -> None:
+def test_a_run_that_is_not_finished(run: Path, name: str) -> None:
     before = (run / "report/report.md").read_bytes()
-    if content is None:
-        (run / name).unlink()
-    else:
-        write(run / name, content)
-    with pytest.raises(UserError, match=re.escape(what)) as caught:
+    (run / name).unlink()
+    with pytest.raises(UserError, match="no such file") as caught:
         write_report(run, run / "report")
-    assert str(caught.value.where).startswith(str(run / name))
+    assert str(caught.value.where) == str(run / name)
     assert (run / "report/report.md").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ("a\nb", "a\nb"),
+        ("x" * 101, "x" * 100 + " …"),
+        ("\n".join(map(str, range(26))), "\n".join([*map(str, range(20)), "…", "22\n23\n24\n25"])),
+    ],
+)
+def test_long_answers_lose_their_middle(lines: str, shown: str) -> None:
+    assert shortened(lines) == shown
 
 
 def test_a_team_adds_its_own_words(finished: Dict[str, Path], tmp_path: Path) -> None:
@@ -266,4 +275,4 @@ def test_a_team_adds_its_own_words(finished: Dict[str, Path], tmp_path: Path) ->
 def test_a_template_with_a_fault(finished: Dict[str, Path], tmp_path: Path) -> None:
     write(tmp_path / "report.md.j2", "# x\n{{ nothing.here }}\n")
     with pytest.raises(UserError, match="the template cannot be used"):
-        render_markdown(gather(finished["run"]), tmp_path)
+        render_markdown(gather(finished["run"]), "", tmp_path)

@@ -20,10 +20,10 @@ from tools.files.hashing import content_of
 from tools.packaging.facts import Hash, gather
 from tools.packaging.inspection import check_submission
 from tools.packaging.layout import PARTS, check_team, run_files, source_files
-from tools.packaging.page import render_page
-from tools.packaging.report import TEMPLATES, render_markdown, write_report
+from tools.packaging.page import render_markdown, render_page, write_report
 from tools.packaging.submission import build_submission
 from tools.scoring.logs import read_log
+from tools.scoring.scores import score_run
 
 EXPECTED = {
     "MANIFEST.json",
@@ -131,20 +131,25 @@ def test_the_report_can_be_made_again_from_the_package_alone(
         target = run / path.relative_to(finished["run"])
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(package / name, target)
+    # A grader scores the answers again, and so has what was judged.
+    scored = (run / "evaluate/3/squad.jsonl", run / "evaluate/test.jsonl")
+    parameters, scores = run / "finetune/parameters.json", run / "evaluate/scores.json"
+    base, styles = run / "baseline/scores.json", run / "config/records.json"
+    score_run(*scored, parameters, scores, base, styles)
     # Of the large files that are not handed in, only the hashes are.
     hashes = json.loads((package / "report/hashes.json").read_text())["hashes"]
     facts = gather(run)._replace(hashes=[Hash(**item) for item in hashes])
     assert render_markdown(facts) == (package / "report/report.md").read_text("utf-8")
-    page = render_page(facts, "", TEMPLATES)
+    page = render_page(facts)
     assert page == (package / "report/report.html").read_text("utf-8")
 
 
 def test_the_files_that_the_report_names_are_handed_in(finished: Dict[str, Path]) -> None:
     text = (finished["output"] / TEAM / "report/report.md").read_text("utf-8")
-    lines = [line for line in text.split("\n") if line.startswith("Source: ")]
+    lines = [line for line in text.split("\n") if line.startswith("*Source:* ")]
     named = set(re.findall(r"`([^`]+)`", " ".join(lines)))
-    assert len(lines) == 13
-    assert named - EXPECTED == {"stages/"}
+    assert len(lines) == 12
+    assert named - EXPECTED == {"stages/", "scores/K.json"}
     for digest in re.findall(r"\| ([0-9a-f]{64}) \|", text):
         assert digest in (finished["output"] / TEAM / "report/hashes.json").read_text()
 
@@ -164,12 +169,12 @@ def test_a_report_of_an_earlier_state_is_not_handed_in(
 def test_an_answer_that_looks_like_a_path_does_not_spoil_the_report(
     finished: Dict[str, Path], run: Path, tmp_path: Path
 ) -> None:
-    answers = run / "evaluate/test.jsonl"
+    answers = run / "evaluate/judged.jsonl"
     rows = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
     rows[8]["prediction"] = "so\n4 /5/6"
     write(answers, rows)
     facts = write_report(run, run / "report")
-    assert [item.reference for item in facts.wrong] == ["21", "23", "25"]
+    assert [item["reference"] for item in facts.wrong] == ["21", "23", "25"]
     build_submission(run, TEAM, tmp_path / "out", root=finished["project"])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tools.files.errors import UserError
-from tools.training.losses import DivergenceGuard, Step, draw_losses, read_losses
+from tools.training.losses import DivergenceGuard, Step, draw_losses, read_losses, smoothed
 
 HEADER = "step,loss,learning_rate,out_learning_rate,seconds\n"
 
@@ -36,24 +36,18 @@ def test_refused(tmp_path, text, line, what):
     assert str(caught.value.where) == (f"{path}:{line}" if line else str(path))
 
 
-def _lines(monkeypatch, steps, path):
+def _lines(steps):
     """What is drawn: the labels and the ordinates of every line, by axes."""
-    from matplotlib.figure import Figure
-
-    figures = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda f, *a, **k: (figures.append(f), save(f, *a, **k)))
-    draw_losses(steps, path)
-    assert path.read_bytes().startswith(b"\x89PNG")
-    return [{line.get_label(): list(line.get_ydata()) for line in a.lines} for a in figures[0].axes]
+    figure = draw_losses(steps)
+    return [{line.get_label(): list(line.get_ydata()) for line in a.lines} for a in figure.axes]
 
 
-def test_each_group_has_its_rate(tmp_path, monkeypatch):
+def test_each_group_has_its_rate():
     steps = [Step(n, 4 / n, n * 1e-3, n * 16e-3, 1.0) for n in range(1, 61)]
-    loss, rate = _lines(monkeypatch, steps, tmp_path / "loss.png")
+    loss, rate = _lines(steps)
     assert loss["each step"] == [step.loss for step in steps]
-    assert loss["mean of 3 steps"][0] == pytest.approx((4 + 2 + 4 / 3) / 3)
-    assert len(loss["mean of 3 steps"]) == 58
+    assert loss["moving mean"][0] == pytest.approx((4 + 2 + 4 / 3) / 3)
+    assert len(loss["moving mean"]) == 58
     assert rate == {
         "in matrices, A": [step.learning_rate for step in steps],
         "out matrices, B": [step.out_learning_rate for step in steps],
@@ -62,17 +56,18 @@ def test_each_group_has_its_rate(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize("rate", [0.0, 1e-3])
-def test_one_rate_and_few_steps(tmp_path, monkeypatch, count, rate):
-    steps = [Step(n, 2.0, rate, rate, 1.0) for n in range(1, count + 1)]
-    loss, rates = _lines(monkeypatch, steps, tmp_path / "loss.png")
-    assert list(loss) == ["each step"] and rates == {"all": [rate] * count}
+def test_one_rate_and_few_steps(count, rate):
+    loss, rates = _lines([Step(n, 2.0, rate, rate, 1.0) for n in range(1, count + 1)])
+    assert list(loss) == ["each step"] and rates == {"learning rate": [rate] * count}
 
 
-def test_the_same_steps_give_the_same_bytes(tmp_path):
-    steps = [Step(n, 2.0 / n, 1e-3, 1e-3, 1.0) for n in range(1, 50)]
-    for name in "ab":
-        draw_losses(steps, tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+def test_means_are_of_the_last_twentieth():
+    steps = [Step(n, float(n), 0.1, 0.1, 1.0) for n in range(1, 61)]
+    width, means = smoothed(steps)
+    assert width == 3
+    assert means[0] == (3, 2.0)
+    assert means[-1] == (60, 59.0)
+    assert smoothed(steps[:19]) == (0, [])
 
 
 def stops_at(losses, resumed=0):

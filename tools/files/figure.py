@@ -11,12 +11,12 @@ from tools.files.atomic import atomic_path
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#9aa5b1"
 
 
-def new_figure(size: Tuple[float, float]) -> Any:
-    """An empty matplotlib Figure of `size`, width and height in inches."""
+def new_figure(size: Tuple[float, float], dpi: int = 110) -> Any:
+    """Return an empty matplotlib Figure of `size`, width and height in inches, `dpi` as a PNG."""
     # The object interface: pyplot would keep figures in memory and look for a display.
     from matplotlib.figure import Figure
 
-    return Figure(figsize=size, dpi=110, layout="constrained")
+    return Figure(figsize=size, dpi=dpi, layout="constrained")
 
 
 def save_figure(figure: Any, path: Path) -> None:

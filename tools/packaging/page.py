@@ -1,98 +1,290 @@
-"""report.html: one file, in both languages, that needs no other file and no network."""
+"""The report: report.md, and report.html with both languages, from one template and its words."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
-from tools.packaging import sentences
-from tools.packaging.charts import charts
-from tools.packaging.facts import Facts
-from tools.packaging.markdown import to_html
-from tools.packaging.parts import parts
-from tools.packaging.run_tables import shortened
-from tools.packaging.template import fill
-from tools.packaging.texts import Text, say
+from tools.files.atomic import atomic_path, write_json
+from tools.files.progress import format_duration
+from tools.packaging import layout
+from tools.packaging.facts import Facts, gather
+from tools.packaging.pictures import right_lines, save_all, svg_of_all
+from tools.packaging.provenance import ROOT
+from tools.packaging.template import Markdown, code, escape, fill, row
+from tools.packaging.words import LANGUAGES, Words, read_texts
+from tools.scoring.arithmetic import wilson
 
-# As `lang` attributes name them; the same as in report.js.
-ENGLISH, CHINESE = "en", "zh-Hans"
+TEMPLATES = ROOT / "submission"
+SUMS = ("add", "subtract")
+_UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
+# What people ask first of finetune.yaml.
+_SETTINGS = {
+    "model.model_config.pet_config": ("lora_rank", "lora_alpha", "lora_dropout", "target_modules"),
+    "model.model_config": ("seq_length", "compute_dtype"),
+    "runner_config": ("batch_size", "epochs"),
+    "parallel_config": ("data_parallel",),
+    "optimizer": ("type", "lora_plus_ratio", "betas", "weight_decay"),
+    "lr_schedule": ("type", "learning_rate", "lr_end", "warmup_ratio"),
+    "": ("seed",),
+}
 
 
-class Card(NamedTuple):
-    """A measure before and after, from 0 to 100; `least` is what must be kept."""
+class Article(NamedTuple):
+    """The report in one language: `head` stands before the table of contents, `body` behind it."""
 
-    name: Text
-    before: float
-    after: float
-    least: Optional[float]
-    note: Text
+    language: str
+    title: str
+    contents: str
+    parts: List[Tuple[str, str]]
+    head: str
+    body: str
 
 
-def render_page(facts: Facts, method: str, templates: Path) -> str:
-    """Fill in report.html.j2, its style and script put in.
+def write_report(
+    run: Union[str, Path], output: Union[str, Path], templates: Path = TEMPLATES
+) -> Facts:
+    """Write report.md, report.html, hashes.json and three figures into `output`, all or nothing.
 
-    method  what the team writes itself, as Markdown; may be empty.
+    The page needs no other file and no network. `output` is replaced as a whole. Raises
+    UserError naming what the run lacks.
     """
-    from markupsafe import Markup
+    facts, method = gather(Path(run)), own_words(templates)
+    with atomic_path(output) as folder:
+        folder.mkdir()
+        save_all(facts, folder)
+        # The hashed files are too large to be handed in, their hashes are not.
+        write_json(folder / "hashes.json", {"hashes": [item._asdict() for item in facts.hashes]})
+        text = render_markdown(facts, method, templates)
+        (folder / "report.md").write_text(text, encoding="utf-8")
+        page = render_page(facts, method, templates)
+        (folder / "report.html").write_text(page, encoding="utf-8")
+    return facts
 
+
+def own_words(templates: Path = TEMPLATES) -> str:
+    """Return what the team adds, as Markdown: submission/method.md, if it is there."""
+    path = templates / "method.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def render_markdown(
+    facts: Facts, method: str = "", templates: Path = TEMPLATES, language: str = "en"
+) -> str:
+    """Fill in report.md.j2; every value that it shows is escaped."""
+    words = words_of(facts, language)
+    commits = list(dict.fromkeys(str(stage.get("commit")) for stage in facts.stages))
+    values = {
+        **facts._asdict(),
+        "facts": facts,
+        "layout": layout,
+        "say": words.say,
+        "label": words.label,
+        "opening": opening(facts, words),
+        "verdict": verdict(facts, words),
+        "settings": _settings(facts.config),
+        "commits": commits,
+        "dirty": any(commit.endswith("-dirty") for commit in commits),
+        "head": partial(_head, words),
+        "source": partial(_source, words),
+        "share": partial(_share, words),
+        "percent": _percent,
+        "counts": lambda counts, names: [counts.get(name) for name in names],
+        "merged": _merged,
+        "right_lines": right_lines,
+        "duration": format_duration,
+        "shortened": shortened,
+        "code": code,
+        "row": row,
+        "method": Markdown(method.strip()),
+    }
+    return fill(templates / "report.md.j2", values, autoescape=False, finalize=escape)
+
+
+def render_page(facts: Facts, method: str = "", templates: Path = TEMPLATES) -> str:
+    """Fill in report.html.j2 with the report in both languages, its pictures in it."""
     script = (templates / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    articles = []
+    for language, tag in LANGUAGES.items():
+        words = words_of(facts, language)
+        text = render_markdown(facts, method, templates, language)
+        html, parts = to_html(text, words, svg_of_all(facts, words))
+        head, _, body = html.partition("<h2")
+        title = f"{words.say('page.title')} · {facts.run}"
+        contents = words.say("page.contents")
+        articles.append(Article(tag, title, contents, parts, head, f"<h2{body}"))
     values = {
-        **parts(facts),
-        "style": Markup((templates / "report.css").read_text(encoding="utf-8")),
-        "script": Markup(script),
+        "articles": articles,
+        "tone": facts.tone,
+        "style": (templates / "report.css").read_text(encoding="utf-8"),
+        "script": script,
         # The page may run this script and nothing else.
         "script_hash": f"sha256-{digest}",
-        "title": Text(*(f"{say('page.title')[side]} · {facts.run}" for side in range(2))),
-        "measures": _measures(facts),
-        "cards": _cards(facts),
-        "charts": charts(facts),
-        # to_html lets no HTML of the text through.
-        "method": Markup(to_html(method)) if method.strip() else None,
-        "shortened": shortened,
     }
-    return fill(templates / "report.html.j2", values, autoescape=True, finalize=in_both)
+    return fill(
+        templates / "report.html.j2", values, autoescape=False, finalize=lambda value: value
+    )
 
 
-def in_both(value: Any) -> Any:
-    """A Text as two spans, of which the page shows that of its language; None as a dash."""
-    from markupsafe import Markup
+def to_html(
+    text: str, words: Words, pictures: Optional[Dict[str, str]] = None
+) -> Tuple[str, List[Tuple[str, str]]]:
+    """Return a Markdown report as HTML, and (id, HTML) of its headings of the second level.
 
-    if value is None:
-        return "–"
-    if not isinstance(value, Text):
-        return value
-    # A percent sign does not begin a line.
-    value = Text(*(side.replace(" %", "\u00a0%") for side in value))
-    if value.en == value.zh:
-        return value.en
-    span = Markup('<span class="t" lang="{}">{}</span>')
-    return span.format(ENGLISH, value.en) + span.format(CHINESE, value.zh)
+    HTML in the text stays text. `NAME.png` becomes the picture NAME with its caption; any other
+    picture is not loaded: its words stay. Tables are named by the heading above them.
+    """
+    from markdown_it import MarkdownIt
+
+    drawn = pictures or {}
+
+    def image(tokens: Any, place: int, options: Any, environment: Any) -> str:
+        caption = parser.renderer.renderInlineAsText(tokens[place].children, options, environment)
+        caption = _html(caption)
+        svg = drawn.get(str(tokens[place].attrs["src"]).replace(".png", ""))
+        if svg is None:
+            return caption
+        svg = svg.replace("<svg", f'<svg role="img" aria-label="{caption}"', 1)
+        return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.renderer.rules["image"] = image  # type: ignore[attr-defined]
+    tokens = parser.parse(text)
+    names = {words.say(f"headings.{name}"): name for name in read_texts()["headings"]}
+    heading, taken, parts = "", [], []
+    for place, token in enumerate(tokens):
+        if token.type == "heading_open":
+            title = tokens[place + 1].content
+            heading = f"{names.get(title, 'part')}-{words.language}"
+            taken.append(heading)
+            heading += f"-{taken.count(heading)}" if taken.count(heading) > 1 else ""
+            token.attrSet("id", heading)
+            if token.tag == "h2":
+                parts.append((heading, _html(title)))
+        elif token.type in ("table_open", "code_block"):
+            token.attrSet("aria-labelledby" if token.tag == "table" else "class", heading)
+        elif token.type == "th_open":
+            token.attrSet("scope", "col")
+        elif token.type == "td_open" and tokens[place - 1].type == "tr_open":
+            token.tag = tokens[place + 2].tag = "th"
+            token.attrSet("scope", "row")
+        elif token.type == "inline" and [child.type for child in token.children] == ["image"]:
+            tokens[place - 1].hidden = tokens[place + 1].hidden = True  # no paragraph around it
+    html = parser.renderer.render(tokens, parser.options, {})
+    # A wide table scrolls by itself; the page around it does not.
+    scroll = r'<div class="scroll" role="region" tabindex="0"\1><table\1>'
+    html = re.sub(r"<table( [^>]*)?>", scroll, html).replace("</table>", "</table></div>")
+    return html, parts
 
 
-def _measures(facts: Facts) -> List[Tuple[Text, str]]:
-    """What stands large in the verdict: the score, the rank where it means something, the rest."""
-    contest = facts.after["contest"]
-    shown = [(say("cards.score"), f"{contest['score']:.6f}")]
-    if facts.eligible and facts.contest_model and contest["rank"] is not None:
-        shown.append((say("cards.rank", teams=sentences.teams(facts)), str(contest["rank"])))
-    shown.append((say("cards.accuracy"), f"{100 * facts.after['math']['accuracy']:.2f} %"))
-    ratio = facts.after["parameters"]["ratio"]
-    return [*shown, (say("cards.ratio"), f"{ratio:.6f}")]
+def words_of(facts: Facts, language: str) -> Words:
+    """Return the words of a language, which may name what was measured."""
+    tail = facts.steps[-max(1, len(facts.steps) // 10) :]
+    values = {
+        **facts._asdict(),
+        "first": facts.steps[0],
+        "last": facts.steps[-1],
+        "tail": sum(step.loss for step in tail) / len(tail),
+        "teams": len(facts.rules.leaderboard),
+        "about": facts.profile.get("about") or facts.profile.get("profile", facts.run),
+    }
+    judge = Words(language, {}).label("judges", facts.after["math"]["judge"])
+    return Words(language, {**values, "judge": judge})
 
 
-def _cards(facts: Facts) -> List[Card]:
-    cards = []
-    for key in ("f1", "em"):
-        least = getattr(facts.minimum, key)
-        before, after = facts.before["squad"][key], facts.after["squad"][key]
-        cards.append(
-            Card(say(f"cards.{key}"), before, after, least, say("cards.keep", least=least))
-        )
-    math: Dict[str, Any] = facts.after["math"]
-    shares = [100 * scores["math"]["accuracy"] for scores in (facts.before, facts.after)]
-    low, high = (100 * end for end in math["interval"])
-    note = say("cards.interval", low=low, high=high)
-    return [*cards, Card(say("cards.accuracy"), *shares, None, note)]
+def opening(facts: Facts, words: Words) -> str:
+    """Say what the model can do now that it could not before, or that this cannot be told."""
+    seconds = sum(step.seconds for step in facts.steps)
+    unit, size = next((pair for pair in _UNITS if seconds >= 2 * pair[1]), _UNITS[-1])
+    low, high = facts.after["math"]["interval"]
+    sides = [
+        [scores["math"]["by_kind"].get(kind) for kind in SUMS]
+        for scores in (facts.before, facts.after)
+    ]
+    was, right = (sum(share["correct"] for share in side if share) for side in sides)
+    count = sum(share["count"] for share in sides[1] if share)
+    sums = ""
+    if count:
+        ends = dict(zip(("low", "high"), wilson(right, count)))
+        sums = words.say("opening.sums", right=right, count=count, was=was, **ends)
+    return words.say(
+        f"opening.{facts.progress}",
+        time=words.say(f"opening.{unit}", amount=seconds / size),
+        unit=words.say("opening.given" if facts.records.get("given") else "opening.unseen"),
+        low=low,
+        high=high,
+        sums=sums,
+    )
+
+
+def verdict(facts: Facts, words: Words) -> List[str]:
+    """Say whether the model is eligible and what reading came to, the score, the rank."""
+    names = ["kept", "score"] if facts.eligible else ["lost", "score_void"]
+    if not facts.eligible or facts.after["contest"]["rank"] is None:
+        return [words.say(f"verdict.{name}") for name in (*names, "no_rank")]
+    names.append("rank" if facts.contest_model else "rank_void")
+    return [words.say(f"verdict.{name}") for name in names]
+
+
+def shortened(answer: str, first: int = 20, last: int = 4, width: int = 100) -> str:
+    """Return an answer whose middle lines, and whose lines beyond `width`, give way to an ellipsis.
+
+    The end stays: a worked solution has its result there.
+    """
+    lines = answer.strip().splitlines()
+    if len(lines) > first + last + 1:
+        lines = [*lines[:first], "…", *lines[-last:]]
+    return "\n".join(line if len(line) <= width else line[:width] + " …" for line in lines)
+
+
+def _head(words: Words, *names: str, numbers: bool = True) -> Markdown:
+    """Return a table's head; columns behind the first stand to the right if they are numbers."""
+    said = row(*(words.say(f"words.{name}") for name in names))
+    return Markdown(f"{said}\n| :-- |{(' --: |' if numbers else ' :-- |') * (len(names) - 1)}")
+
+
+def _source(words: Words, *files: str) -> Markdown:
+    listed = words.say("page.list").join(f"`{name}`" for name in files)
+    return Markdown(f"*{words.say('page.source')}* {listed}")
+
+
+def _share(words: Words, share: Optional[Dict[str, Any]]) -> List[Optional[str]]:
+    """Return the cells of a share: in percent, its interval, right of how many."""
+    if share is None:
+        return [None, None, None]
+    low, high = map(_percent, share["interval"])
+    interval = words.say("words.range", low=low, high=high)
+    return [_percent(share["accuracy"]), interval, words.say("words.of", **share)]
+
+
+def _percent(share: Optional[float]) -> Optional[str]:
+    return None if share is None else f"{share:.2%}"
+
+
+def _merged(stages: List[Dict[str, Any]], part: str) -> Dict[str, Any]:
+    """Return "versions" or "machine" of all stages."""
+    return {name: value for stage in stages for name, value in (stage.get(part) or {}).items()}
+
+
+def _settings(config: Dict[str, Any]) -> List[Tuple[str, Any]]:
+    """Return (key of finetune.yaml, value) of the settings that are there."""
+    found = []
+    for path, names in _SETTINGS.items():
+        section: Any = config
+        for step in filter(None, path.split(".")):
+            section = section.get(step) or {}
+        for name in names:
+            if name in section:
+                found.append((f"{path}.type" if name == "type" else name, section[name]))
+    return found
+
+
+def _html(text: str) -> str:
+    from markupsafe import escape as escape_html
+
+    return str(escape_html(text))

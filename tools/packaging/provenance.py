@@ -14,7 +14,7 @@ from tools.files.versions import version_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_VERSIONS = ("mindspore", "mindformers", "numpy", "tokenizers", "jieba")
+_VERSIONS = ("mindspore", "mindformers", "numpy", "tokenizers", "jieba", "matplotlib")
 _FOLDERS = re.compile(r"(?<![\w./~-])~?/(?:[^\s/:=,'\"]+/)+")
 
 

@@ -18,8 +18,8 @@ from tools.packaging import layout
 from tools.packaging.facts import Facts, gather
 from tools.packaging.inspection import check_submission
 from tools.packaging.manifest import make_manifest
+from tools.packaging.page import own_words, render_markdown
 from tools.packaging.provenance import ROOT
-from tools.packaging.report import render_markdown
 from tools.scoring.scores import squad_from_predictions
 
 # Zips know no time before 1980; one fixed time makes the same files the same zip.
@@ -95,7 +95,7 @@ def build_submission(
 def _require_current_report(run: Path, facts: Facts) -> None:
     """Every figure of the report must be that of a file handed in beside it."""
     path = run / "report" / "report.md"
-    if path.read_text(encoding="utf-8") != render_markdown(facts):
+    if path.read_text(encoding="utf-8") != render_markdown(facts, own_words()):
         raise UserError("not the report of this run as it stands", path, "make report")
 
 

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Union
 
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
+from tools.files.figure import save_figure
 from tools.files.hashing import content_of
 from tools.scoring.curve import draw_checkpoints
 from tools.scoring.scores import minimum_of, score_run
@@ -77,7 +78,7 @@ def score_checkpoints(
     if merged is not None:
         result["model_sha256"] = content_of(Path(merged) / str(best + 1) / "model.ckpt").sha256
     minimum = minimum_of(baseline, scores[0]["squad"]["count"])
-    draw_checkpoints(rows, best + 1, minimum, Path(output).parent / FIGURE)
+    save_figure(draw_checkpoints(rows, best + 1, minimum), Path(output).parent / FIGURE)
     write_json(output, result)
     return result
 

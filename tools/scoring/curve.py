@@ -1,25 +1,22 @@
-"""checkpoints.png: accuracy, right lines, F1 and EM over training, beside what must be kept."""
+"""A picture of accuracy, right lines, F1 and EM over training, beside what must be kept."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from tools.files.figure import BLUE, GREEN, ORANGE, new_figure, save_figure
+from tools.files.figure import BLUE, GREEN, ORANGE, new_figure
 from tools.scoring.arithmetic import wilson
 from tools.settings.contest import ReadingScore
 
 
-def draw_checkpoints(
-    rows: List[Dict[str, Any]], best: int, minimum: Optional[ReadingScore], path: Path
-) -> None:
-    """Draw the evaluated checkpoints into a PNG.
+def draw_checkpoints(rows: List[Dict[str, Any]], best: int, minimum: Optional[ReadingScore]) -> Any:
+    """Return a figure of the evaluated checkpoints.
 
     rows     "checkpoints" of best.json, in training order.
     best     the number of the chosen one.
     minimum  F1 and EM, in percent, that an eligible model reaches.
     """
-    figure = new_figure((7, 3.8))
+    figure = new_figure((5, 3.9), dpi=160)
     axes = figure.subplots()
     places = range(len(rows))
     accuracy = [100 * row["accuracy"] for row in rows]
@@ -31,7 +28,7 @@ def draw_checkpoints(
         color=BLUE,
         alpha=0.12,
         linewidth=0,
-        label="95 % interval of accuracy",
+        label="95% interval",
     )
     if all("lines" in row for row in rows):
         lines = [100 * row["lines"]["share"] for row in rows]
@@ -43,14 +40,15 @@ def draw_checkpoints(
     ):
         axes.plot(places, values, color=color, marker="o", linewidth=1.4, label=label)
         if gate is not None:
-            gate_label = f"{label} that must be kept"
+            gate_label = f"{label} to be kept"
             axes.axhline(gate, color=color, linestyle=":", linewidth=1.2, label=gate_label)
     chosen = [place for place, row in enumerate(rows) if row["checkpoint"] == best]
     axes.axvline(chosen[0], color="#000000", alpha=0.15, linewidth=8, zorder=0, label="chosen")
-    names = [f"step {row['step']}" if row["step"] else str(row["checkpoint"]) for row in rows]
-    axes.set_xticks(list(places), names)
-    axes.set(ylabel="%", title="The checkpoints on the validation problems")
+    axes.set_xticks(list(places), [str(row["step"] or row["checkpoint"]) for row in rows])
+    axes.set(xlabel="step", ylabel="%")
     axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.25)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    save_figure(figure, path)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.4)
+    handles = axes.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    return figure

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from tools.corpus.verify import recorded_styles
-from tools.corpus.worked.styles import Style
-from tools.files.atomic import write_json
+from tools.files.atomic import write_json, write_text
 from tools.files.errors import CheckFailed, UserError
 from tools.scoring import contest as contest_scoring
 from tools.scoring.arithmetic import Verdict, judge, score_verdicts
@@ -21,6 +20,8 @@ from tools.settings.contest import Contest, ReadingScore, read_contest
 
 PathLike = Union[str, Path]
 HELD_OUT = ("valid", "test")
+# Beside a scores.json: every answer with each judge's verdict.
+JUDGED = "judged.jsonl"
 
 # A log prints its floats in full, so that nothing but another jieba could move a digit.
 _SAME = 1e-6
@@ -69,34 +70,37 @@ def math_rows(
 
 
 def math_verdicts(rows: Sequence[Prediction]) -> List[Verdict]:
-    """Judge every row."""
+    """Return every judge's verdict on each row."""
     rules = read_contest()
     return [judge(row, rules.arithmetic) for row in rows]
 
 
-def score_answers(
-    rows: Sequence[Prediction], rules: Contest, styles: Optional[Mapping[str, Style]] = None
+def math_from_rows(
+    rows: Sequence[Prediction],
+    styles: Optional[PathLike] = None,
+    verdicts: Optional[Sequence[Verdict]] = None,
 ) -> Dict[str, Any]:
     """Return the "math" part of scores.json, see score_verdicts.
 
-    styles   of the solutions that were trained on, by kind: with them "lines" is there too, see
-             score_lines, unless no row has any.
+    styles     a corpus.json that says how the solutions were worked out: with it "lines" is there
+               too, see score_lines, unless no row has any.
+    verdicts   of math_verdicts, where the rows are judged already.
 
     Raises UserError without any row.
     """
-    verdicts = [judge(row, rules.arithmetic) for row in rows]
-    scores = score_verdicts(verdicts, rules.arithmetic.judge)
-    lines = None if styles is None else score_lines(rows, styles)
+    verdicts = math_verdicts(rows) if verdicts is None else verdicts
+    scores = score_verdicts(verdicts, read_contest().arithmetic.judge)
+    lines = None if styles is None else score_lines(rows, recorded_styles(Path(styles)))
     return {**scores, "lines": lines} if lines else scores
 
 
-def math_from_rows(rows: Sequence[Prediction], styles: Optional[PathLike] = None) -> Dict[str, Any]:
-    """Return the "math" part of scores.json, see score_answers.
-
-    styles   a corpus.json that says how the solutions were worked out.
-    """
-    known = None if styles is None else recorded_styles(Path(styles))
-    return score_answers(rows, read_contest(), known)
+def _write_judged(path: Path, rows: Sequence[Prediction], verdicts: Sequence[Verdict]) -> None:
+    fields = ("id", "kind", "problem", "prediction", "reference")
+    judged = (
+        {**{name: getattr(row, name) for name in fields}, "right": verdict.right}
+        for row, verdict in zip(rows, verdicts)
+    )
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in judged))
 
 
 def contest_entry(
@@ -159,6 +163,8 @@ def score_run(
 ) -> Dict[str, Any]:
     """Score a model's prediction rows and write scores.json, whole or not at all.
 
+    Beside it stands judged.jsonl: {"id", "kind", "problem", "prediction", "reference", "right":
+    {judge: bool}} of every answer to a problem.
     `math` holds answers to problems. Of a file valid.jsonl or test.jsonl, "math" has "split", its
     name, too; with `styles`, see math_from_rows, "lines". `parameters` holds {"trained", "total",
     "denominator"}.
@@ -174,11 +180,14 @@ def score_run(
         minimum = minimum_of(baseline, reading["count"], rules)
     elif counts["denominator"] == rules.denominator and reading["count"] == rules.squad.questions:
         minimum = rules.squad.minimum
-    answers = math_from_rows(read_predictions(math), styles)
+    rows = read_predictions(math)
+    verdicts = math_verdicts(rows)
+    answers = math_from_rows(rows, styles, verdicts)
     split = Path(math).stem
     if split in HELD_OUT:
         answers["split"] = split
     scores = assemble(reading, answers, **counts, minimum=minimum, rules=rules)
+    _write_judged(Path(output).with_name(JUDGED), rows, verdicts)
     write_json(output, scores)
     return scores
 

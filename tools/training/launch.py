@@ -14,6 +14,7 @@ import yaml
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import CheckFailed, UserError
+from tools.files.figure import save_figure
 from tools.llama.bridge import release_on_path
 from tools.llama.checkpoint import Checkpoint
 from tools.llama.lora import LoraConfig, check_adapter
@@ -262,7 +263,7 @@ def _finish(
                 # Copied, so that the work can be done again if this is cut short.
                 copy = shutil.copytree if (work / name).is_dir() else shutil.copyfile
                 copy(work / name, folder / name)
-        draw_losses(read_losses(folder / LOSSES), folder / "loss.png")
+        save_figure(draw_losses(read_losses(folder / LOSSES)), folder / "loss.png")
         write_json(folder / "adapters" / "steps.json", {"steps": wanted})
         write_json(folder / "parameters.json", parameters)
         write_json(folder / "run.json", result)

@@ -1,4 +1,4 @@
-"""The losses of a training: loss.csv read, drawn as loss.png, and watched for divergence."""
+"""The losses of a training: loss.csv read, drawn, and watched for divergence."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import csv
 import math
 from collections import deque
 from pathlib import Path
-from typing import Deque, Iterable, List, NamedTuple, Tuple
+from typing import Any, Deque, Iterable, List, NamedTuple, Tuple
 
 from tools.files.errors import UserError
-from tools.files.figure import BLUE, ORANGE, new_figure, save_figure
+from tools.files.figure import BLUE, ORANGE, new_figure
 
 # The mean is drawn over a twentieth of all steps.
 _SMOOTHED = 20
@@ -97,21 +97,23 @@ def smoothed(steps: List[Step]) -> Tuple[int, List[Tuple[int, float]]]:
     return width, list(zip((step.step for step in steps[width - 1 :]), means))
 
 
-def draw_losses(steps: List[Step], path: Path) -> None:
-    """Draw the loss, and the learning rate of each group, over the steps into a PNG."""
-    figure = new_figure((7, 4.6))
+def draw_losses(steps: List[Step]) -> Any:
+    """Return a figure of the loss, and of each group's learning rate, over the steps."""
+    figure = new_figure((5, 4), dpi=160)
     loss, rate = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     numbers = [step.step for step in steps]
     losses = [step.loss for step in steps]
-    loss.plot(numbers, losses, color=BLUE, linewidth=0.8, alpha=0.45, label="each step")
     width, means = smoothed(steps)
+    pale = 0.45 if width > 1 else 1
+    loss.plot(numbers, losses, color=BLUE, linewidth=0.8, alpha=pale, label="each step")
     if width > 1:
-        loss.plot(*zip(*means), color=BLUE, linewidth=1.8, label=f"mean of {width} steps")
-    loss.set(ylabel="loss", title="Training loss and learning rates")
+        loss.plot(*zip(*means), color=BLUE, linewidth=1.8, label="moving mean")
+    loss.set(ylabel="loss")
     loss.set_ylim(bottom=0)
-    loss.legend(fontsize=8)
+    loss.legend(fontsize=9, frameon=False)
     both = any(step.learning_rate != step.out_learning_rate for step in steps)
-    groups = [("in matrices, A" if both else "all", BLUE, [s.learning_rate for s in steps])]
+    name = "in matrices, A" if both else "learning rate"
+    groups = [(name, BLUE, [s.learning_rate for s in steps])]
     if both:
         groups.append(("out matrices, B", ORANGE, [s.out_learning_rate for s in steps]))
     for label, color, rates in groups:
@@ -119,7 +121,9 @@ def draw_losses(steps: List[Step], path: Path) -> None:
     rate.set(xlabel="step", ylabel="learning rate")
     if any(value > 0 for _, _, rates in groups for value in rates):
         rate.set_yscale("log", nonpositive="mask")  # a warm-up begins at 0
-    rate.legend(fontsize=8)
+    if both:
+        rate.legend(fontsize=9, frameon=False)
     for axes in (loss, rate):
-        axes.grid(alpha=0.25)
-    save_figure(figure, path)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.4)
+    return figure

@@ -27,7 +27,7 @@ from tools.records.prompt_files import write_squad_prompts
 from tools.records.prompts import render_prompt
 from tools.scoring.contest import is_eligible
 from tools.scoring.rows import Reference, read_predictions, read_references
-from tools.scoring.scores import score_answers, squad_from_predictions
+from tools.scoring.scores import math_from_rows, squad_from_predictions
 from tools.scoring.squad import first_line
 from tools.settings.contest import Contest, ReadingScore
 from tools.settings.resolve import read_resolved
@@ -177,7 +177,7 @@ def _arithmetic(
     claim: Dict[str, Any], output: Path, rules: Contest, sources: Sources
 ) -> Iterator[Row]:
     """Accuracy by the contest's judge, over all and by kind; above the claim is no fault."""
-    found = score_answers(read_predictions(output), rules)
+    found = math_from_rows(read_predictions(output))
     claims = {k: Share(v["correct"], v["count"]) for k, v in claim["by_kind"].items()}
     shares = {k: Share(v["correct"], v["count"]) for k, v in found["by_kind"].items()}
     anew = f"drawn anew, seed {sources.seed}"

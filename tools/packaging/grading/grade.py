@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
+import yaml
+
 from tools.files.errors import CheckFailed, UserError
 from tools.files.hashing import content_of
 from tools.packaging import layout
@@ -33,6 +35,7 @@ _UNUSABLE = (
     AttributeError,
     ArithmeticError,
     RecursionError,
+    yaml.YAMLError,
 )
 
 

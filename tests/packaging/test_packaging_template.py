@@ -9,8 +9,9 @@ from typing import List
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tools.packaging.markdown import escape, table, text_table, to_html
-from tools.packaging.texts import Text
+from tools.packaging.page import to_html
+from tools.packaging.template import escape, row
+from tools.packaging.words import Words
 
 PRINTABLE = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp", "Co", "Cn")), max_size=60
@@ -37,8 +38,12 @@ class Reader(HTMLParser):
 
 def read(markdown: str) -> Reader:
     reader = Reader()
-    reader.feed(to_html(markdown))
+    reader.feed(to_html(markdown, Words("en", {}))[0])
     return reader
+
+
+def table(*cells: str) -> str:
+    return f"{row(*cells)}\n{'| :-- ' * len(cells)}|\n{row(*cells)}"
 
 
 def plain(text: str) -> str:
@@ -57,8 +62,8 @@ def plain(text: str) -> str:
 @example("---")
 @example("===")
 def test_a_cell_and_an_item_show_their_text(text: str) -> None:
-    cell = read(table(["head", "x"], [["a", text]]))
-    assert plain(cell.cells[1]) == plain(text)
+    cell = read(table("a", text))
+    assert plain(cell.cells[0]) == plain(text)
     assert set(cell.tags) <= {"div", "table", "thead", "tbody", "tr", "th", "td"}
     if plain(text):
         item = read(f"- {escape(text)}")
@@ -71,8 +76,7 @@ def test_any_text_is_one_line(text: str) -> None:
     escaped = escape(text)
     assert len(escaped.splitlines()) <= 1
     assert all(char.isprintable() for char in escaped)
-    rows = read(text_table(["a"], [[text], ["end"]]))
-    assert rows.tags.count("td") == 2
+    assert read(table("a", text)).tags.count("td") == 1
 
 
 def test_line_breaks_limits_and_nothing() -> None:
@@ -87,13 +91,21 @@ def test_html_in_the_text_of_a_template_stays_text() -> None:
 
 
 def test_pictures_are_not_loaded() -> None:
-    html = to_html("![A](a.png) ![B](http://x.example/b.png)")
-    assert "<img" not in html
-    assert 'href="a.png"' in html
+    html, _ = to_html("![A](a.png) ![B](http://x.example/b.png)", Words("en", {}))
+    assert html == "<p>A B</p>\n"
 
 
-def test_of_a_text_the_english_is_taken() -> None:
-    assert table([Text("kind", "题型")], [[Text("a|b", "甲")]]).split("\n")[::2] == [
-        "| kind |",
-        "| a\\|b |",
-    ]
+def test_a_picture_of_the_report_stands_in_its_place() -> None:
+    html, _ = to_html("![1 < 2](loss.png)", Words("en", {}), {"loss": "<svg>…</svg>"})
+    assert html.strip() == (
+        '<figure><svg role="img" aria-label="1 &lt; 2">…</svg>'
+        "<figcaption>1 &lt; 2</figcaption></figure>"
+    )
+
+
+def test_headings_name_what_stands_below_them() -> None:
+    text = f"## 推理\n\n{table('a', 'b')}\n\n### 推理\n\n### own"
+    html, parts = to_html(text, Words("zh", {}))
+    assert re.findall(r'<h\d id="([^"]+)"', html) == ["inference-zh", "inference-zh-2", "part-zh"]
+    assert parts == [("inference-zh", "推理")]
+    assert '<table aria-labelledby="inference-zh">' in html
