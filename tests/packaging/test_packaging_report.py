@@ -54,7 +54,7 @@ def test_the_files(run: Path, tmp_path: Path) -> None:
         "| 3 (best) | 6 | 75.00 | 75.00 | 58.33% | 31.95% to 80.67% | 41.18% | yes | 0.701507 |",
         "| trained parameters | 4,096 |",
         "| Low-parameter ratio | 0.022755556 |",
-        "| target\\_modules | .\\*wq\\|.\\*wk\\|.\\*wv\\|.\\*wo |",
+        "| pet\\_config.target\\_modules | .\\*wq\\|.\\*wk\\|.\\*wv\\|.\\*wo |",
         "| loss at the first step | 3.8000 |",
         "| add | 9 | 8 | 1 | 6 | 1 | 1 | source |",
         "Training saw 5 examples in the frame alpaca, in 2 rows of 192 tokens, several whole ones "

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tools.packaging.page import to_html
 from tools.packaging.template import escape, row
-from tools.packaging.words import Words
+from tools.packaging.texts import Words
 
 PRINTABLE = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp", "Co", "Cn")), max_size=60

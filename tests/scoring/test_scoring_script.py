@@ -150,6 +150,18 @@ def test_run_without_and_with_a_baseline(reading, results, parameters, tmp_path)
         assert (again["contest"]["rank"] is None) is not eligible
 
 
+def test_what_was_judged_stands_beside_the_scores(reading, results, parameters, tmp_path):
+    command = ("run", "--squad", reading, "--math", results, "--parameters", parameters)
+    scores = as_json(*command, "--output", tmp_path / "scores.json")
+    lines = (tmp_path / "judged.jsonl").read_text("utf-8").split("\n")[:-1]
+    judged = [json.loads(line) for line in lines]
+    assert set(judged[0]) == {"id", "kind", "problem", "prediction", "reference", "right"}
+    counts = {name: sum(row["right"][name] for row in judged) for name in judged[0]["right"]}
+    shares = scores["math"]["judges"]
+    assert counts == {name: share["correct"] for name, share in shares.items()}
+    assert len(judged) == scores["math"]["count"] == 2
+
+
 def test_run_refuses_what_does_not_fit(reading, results, parameters, tmp_path):
     output = tmp_path / "scores.json"
     output.write_text("old")

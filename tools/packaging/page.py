@@ -7,7 +7,7 @@ import hashlib
 import re
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.progress import format_duration
@@ -16,33 +16,12 @@ from tools.packaging.facts import Facts, gather
 from tools.packaging.pictures import right_lines, save_all, svg_of_all
 from tools.packaging.provenance import ROOT
 from tools.packaging.template import Markdown, code, escape, fill, row
-from tools.packaging.words import LANGUAGES, Words, read_texts
+from tools.packaging.texts import LANGUAGES, Words, read_texts
 from tools.scoring.arithmetic import wilson
 
 TEMPLATES = ROOT / "submission"
 SUMS = ("add", "subtract")
 _UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
-# What people ask first of finetune.yaml.
-_SETTINGS = {
-    "model.model_config.pet_config": ("lora_rank", "lora_alpha", "lora_dropout", "target_modules"),
-    "model.model_config": ("seq_length", "compute_dtype"),
-    "runner_config": ("batch_size", "epochs"),
-    "parallel_config": ("data_parallel",),
-    "optimizer": ("type", "lora_plus_ratio", "betas", "weight_decay"),
-    "lr_schedule": ("type", "learning_rate", "lr_end", "warmup_ratio"),
-    "": ("seed",),
-}
-
-
-class Article(NamedTuple):
-    """The report in one language: `head` stands before the table of contents, `body` behind it."""
-
-    language: str
-    title: str
-    contents: str
-    parts: List[Tuple[str, str]]
-    head: str
-    body: str
 
 
 def write_report(
@@ -86,7 +65,6 @@ def render_markdown(
         "label": words.label,
         "opening": opening(facts, words),
         "verdict": verdict(facts, words),
-        "settings": _settings(facts.config),
         "commits": commits,
         "dirty": any(commit.endswith("-dirty") for commit in commits),
         "head": partial(_head, words),
@@ -115,9 +93,16 @@ def render_page(facts: Facts, method: str = "", templates: Path = TEMPLATES) -> 
         text = render_markdown(facts, method, templates, language)
         html, parts = to_html(text, words, svg_of_all(facts, words))
         head, _, body = html.partition("<h2")
-        title = f"{words.say('page.title')} · {facts.run}"
-        contents = words.say("page.contents")
-        articles.append(Article(tag, title, contents, parts, head, f"<h2{body}"))
+        articles.append(
+            {
+                "language": tag,
+                "title": f"{words.say('page.title')} · {facts.run}",
+                "contents": words.say("page.contents"),
+                "parts": parts,
+                "head": head,
+                "body": f"<h2{body}",
+            }
+        )
     values = {
         "articles": articles,
         "tone": facts.tone,
@@ -269,19 +254,6 @@ def _percent(share: Optional[float]) -> Optional[str]:
 def _merged(stages: List[Dict[str, Any]], part: str) -> Dict[str, Any]:
     """Return "versions" or "machine" of all stages."""
     return {name: value for stage in stages for name, value in (stage.get(part) or {}).items()}
-
-
-def _settings(config: Dict[str, Any]) -> List[Tuple[str, Any]]:
-    """Return (key of finetune.yaml, value) of the settings that are there."""
-    found = []
-    for path, names in _SETTINGS.items():
-        section: Any = config
-        for step in filter(None, path.split(".")):
-            section = section.get(step) or {}
-        for name in names:
-            if name in section:
-                found.append((f"{path}.type" if name == "type" else name, section[name]))
-    return found
 
 
 def _html(text: str) -> str:

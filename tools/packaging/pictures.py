@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 
 from tools.files.figure import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 from tools.packaging.facts import Facts
-from tools.packaging.words import Words
+from tools.packaging.texts import Words
 from tools.scoring.choose import row_of
 from tools.scoring.curve import draw_checkpoints
 from tools.training.losses import draw_losses

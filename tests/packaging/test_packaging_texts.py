@@ -12,7 +12,7 @@ import pytest
 from tools.corpus.kinds import KINDS
 from tools.files.errors import UserError
 from tools.packaging.stages import ORDER
-from tools.packaging.words import Words, read_texts
+from tools.packaging.texts import Words, read_texts
 from tools.scoring.arithmetic import JUDGES
 
 ROOT = Path(__file__).resolve().parents[2]
