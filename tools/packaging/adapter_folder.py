@@ -16,9 +16,8 @@ from tools.llama.peft import WEIGHTS, export_adapter
 from tools.llama.published import RUN
 from tools.packaging import remeasure
 from tools.packaging.chain import chain_of, stage_of
-from tools.packaging.markdown import code, table
 from tools.packaging.provenance import ROOT, commit_of, machine, versions, without_folders
-from tools.packaging.template import fill
+from tools.packaging.template import code, fill, table
 from tools.scoring.rows import read_predictions
 from tools.scoring.scores import math_verdicts
 from tools.settings.profile import recipe_path

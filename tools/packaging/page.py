@@ -15,7 +15,7 @@ from tools.packaging import layout
 from tools.packaging.facts import Facts, gather
 from tools.packaging.pictures import right_lines, save_all, svg_of_all
 from tools.packaging.provenance import ROOT
-from tools.packaging.template import Markdown, code, escape, fill, row
+from tools.packaging.template import Markdown, code, escape, fill, row, table
 from tools.packaging.texts import LANGUAGES, Words, read_texts
 from tools.scoring.arithmetic import wilson
 
@@ -228,9 +228,7 @@ def shortened(answer: str, first: int = 20, last: int = 4, width: int = 100) -> 
 
 
 def _head(words: Words, *names: str, numbers: bool = True) -> Markdown:
-    """Return a table's head; columns behind the first stand to the right if they are numbers."""
-    said = row(*(words.say(f"words.{name}") for name in names))
-    return Markdown(f"{said}\n| :-- |{(' --: |' if numbers else ' :-- |') * (len(names) - 1)}")
+    return table([words.say(f"words.{name}") for name in names], [], numbers)
 
 
 def _source(words: Words, *files: str) -> Markdown:

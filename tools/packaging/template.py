@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Iterable, Sequence
 
 from tools.files.errors import UserError
 
@@ -71,6 +71,13 @@ def escape(value: Any, limit: int = 1000) -> Markdown:
 def row(*cells: Any) -> Markdown:
     """Return a row of a Markdown table."""
     return Markdown(f"| {' | '.join(map(escape, cells))} |")
+
+
+def table(head: Sequence[Any], rows: Iterable[Sequence[Any]], numbers: bool = True) -> Markdown:
+    """Return a Markdown table; columns behind the first stand to the right if they are numbers."""
+    align = " --: |" if numbers else " :-- |"
+    lines = [row(*head), "| :-- |" + align * (len(head) - 1), *(row(*cells) for cells in rows)]
+    return Markdown("\n".join(lines))
 
 
 def code(text: str) -> Markdown:
