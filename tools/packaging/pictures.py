@@ -91,6 +91,7 @@ def _accuracy(facts: Facts) -> Any:
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set(xlim=(0, 100), xlabel="accuracy, %")
     axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
     axes.grid(axis="x", alpha=0.4)
     handles = axes.get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
