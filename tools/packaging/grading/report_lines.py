@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Iterator, List, Optional
 
 from tools.files.hashing import content_of
-from tools.files.versions import version_of
 from tools.packaging import layout
 from tools.packaging.facts import Facts, Hash, gather
 from tools.packaging.grading.rows import Row, compare, count_of
@@ -17,7 +16,6 @@ from tools.packaging.page import TEMPLATES, render_markdown, render_page
 from tools.settings.resolve import read_resolved
 
 _LARGEST = 16 << 20
-_PICTURE = re.compile(r"<svg.*?</svg>", re.DOTALL)
 
 
 def report_rows(package: Package, base: Optional[Path]) -> Iterator[Row]:
@@ -62,17 +60,8 @@ def _page_row(package: Package, facts: Facts) -> Row:
     wanted = render_page(facts, words)
     page = (package.folder / layout.REPORT_PAGE).read_text("utf-8", errors="replace")
     what = "the page that is made of the measured figures"
-    same, note = page == wanted, ""
-    theirs, ours = _drawn_with(facts), version_of("matplotlib")
-    if not same and theirs != ours and _PICTURE.sub("", page) == _PICTURE.sub("", wanted):
-        same, note = True, f"but for its pictures, drawn by matplotlib {theirs}; ours is {ours}"
-    return compare(layout.REPORT_PAGE, what, True, same, note=note if same else _why(package))
-
-
-def _drawn_with(facts: Facts) -> Optional[str]:
-    """Return the version of matplotlib that the last of the stages names."""
-    found = (stage.get("versions", {}).get("matplotlib") for stage in reversed(facts.stages))
-    return next(filter(None, found), version_of("matplotlib"))
+    note = "" if page == wanted else _why(package)
+    return compare(layout.REPORT_PAGE, what, True, page == wanted, note=note)
 
 
 def _why(package: Package) -> str:
