@@ -164,8 +164,9 @@ def train_and_answer(arm: Arm, folder: Path, base: Path) -> None:
     config, records = folder / "config", folder / "train.mindrecord"
     frame = ["--prompt", "none"]
     own = ["--tokenizer", base / "tokenizer.json", "--model", base / "model.json", "--pack"]
-    words = ["tools.convert", "records", "--input", folder / "train.jsonl", "--output", records]
-    run_tool(folder, *words, *own, *frame, "--seq-length", 256)
+    if not records.is_file():  # a training goes on with the very file that it began with
+        words = ["tools.convert", "records", "--input", folder / "train.jsonl"]
+        run_tool(folder, *words, *own, *frame, "--seq-length", 256, "--output", records)
     prompts = folder / "prompts.jsonl"
     words = ["tools.convert", "prompts", "--input", folder / "held-out.jsonl"]
     run_tool(folder, *words, *frame, "--output", prompts)
