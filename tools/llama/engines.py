@@ -6,17 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Optional, Protocol
+from typing import Any, Optional, Protocol
 
 import numpy as np
 
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint
-from tools.llama.greedy import Limits, decode_greedily
+from tools.llama.greedy import Done, Limits, decode_greedily
 from tools.llama.precision import FLOAT32, set_matmul_precision
 from tools.llama.shape import LlamaShape
 
-Done = Callable[[int, "list[int]", str], object]
 CACHED, MINDFORMERS = "cached", "mindformers"
 ENGINES = (CACHED, MINDFORMERS)
 

@@ -17,6 +17,8 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
+# Called with a prompt's index, its answer's tokens, and why it ended.
+Done = Callable[[int, "list[int]", str], object]
 # (rows, tokens) of a chunk, 256 tokens each: where the matrix products run at full speed. With
 # one place there is no more than one row.
 FORMS = ((4, 64), (1, 256))
@@ -106,7 +108,7 @@ def decode_greedily(
     decoder: Any,
     prompts: Sequence[np.ndarray],
     limits: Limits,
-    done: Callable[[int, list[int], str], object],
+    done: Done,
 ) -> None:
     """Decode every prompt; call `done(index, tokens, reason)` for each as it ends.
 
@@ -131,7 +133,7 @@ class _Schedule:
         prompts: Sequence[np.ndarray],
         indices: list[int],
         limits: Limits,
-        done: Callable[[int, list[int], str], object],
+        done: Done,
     ) -> None:
         self.decoder, self.limits, self.done = decoder, limits, done
         self.queue = [(index, np.asarray(prompts[index])) for index in reversed(indices)]

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 
 from tools.llama.checkpoint import Checkpoint
-from tools.llama.engines import Done
-from tools.llama.greedy import Limits, capacity_of
+from tools.llama.greedy import Done, Limits, capacity_of
 from tools.llama.shape import LlamaShape
 
 _BLOCK = 16  # positions in a block of paged attention, MindFormers' default
