@@ -7,8 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.planning.load import FULL, Load
-from tools.planning.speed import profile_load
+from tools.planning.load import Load, profile_load
 from tools.settings.measured import Measured, read_measured
 
 
@@ -21,8 +20,6 @@ def measured() -> Measured:
 def loads() -> SimpleNamespace:
     """alone: 8B on one card, 4 rows of 512, recomputed; split: the baseline's way; cpu: SmolLM2."""
     card: Load = profile_load("llama3-8b")
-    alone = replace(card, batch=4, length=512, recompute=FULL, most_memory=None)
-    split = replace(
-        alone, cards=4, model_parallel=4, batch=64, length=256, slice_inputs=True, whole_vocab=True
-    )
+    alone = replace(card, batch=4, length=512, recompute=True, most_memory=None)
+    split = replace(alone, cards=4, model_parallel=4, batch=64, length=256)
     return SimpleNamespace(alone=alone, split=split, cpu=profile_load("smollm2-135m"))

@@ -14,7 +14,7 @@ import pytest
 
 from tools.llama.lora import LoraConfig, adapter_parameters, count
 from tools.llama.shape import LlamaShape
-from tools.planning.speed import profile_load
+from tools.planning.load import profile_load
 from tools.settings.contest import read_contest
 
 ENTRIES = json.loads(Path(__file__).with_name("entries.json").read_text("utf-8"))["entries"]

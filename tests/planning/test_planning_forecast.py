@@ -37,7 +37,8 @@ def test_longer_budgets_take_longer_and_fewer_cores_too(cores) -> None:
     assert minutes(run_forecast("smollm2-135m", "hour", None, None, None)) < found[2]
 
 
-def test_of_some_minutes_nothing_is_said() -> None:
+def test_of_some_minutes_nothing_is_said(cores) -> None:
+    cores(2)
     assert run_forecast("tiny", "quick", None, None, None) == ""
 
 

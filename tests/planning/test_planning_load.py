@@ -6,30 +6,17 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tools.files.errors import UserError
-from tools.planning.load import FULL, NONE, SELECTIVE, read_load
+from tools.llama.lora import LoraConfig
+from tools.llama.shape import LlamaShape
+from tools.planning.load import adapter_sizes, layer_matrices, read_load
 from tools.settings.native import read_finetune
 from tools.settings.profile import CONFIGS
 
 PATH = CONFIGS / "llama3-8b" / "finetune.yaml"
-# The contest's configs differ from ours in these keys (archive, run_llama3_8b_8k_800T_A2_64G_
-# lora_dis_256.yaml).
-CONTEST = {
-    "runner_config.batch_size": 64,
-    "train_dataset.batch_size": 1,
-    "parallel_config.data_parallel": 1,
-    "parallel_config.model_parallel": 4,
-    "parallel_config.vocab_emb_dp": True,
-    "parallel": {"enable_parallel_optimizer": True},
-    "recompute_config": {
-        "recompute": True,
-        "select_recompute": False,
-        "recompute_slice_activation": True,
-    },
-    "context.max_device_memory": "26GB",
-    "model.model_config.pet_config.param_init_type": None,
-}
 
 
 @pytest.fixture
@@ -47,62 +34,73 @@ def change(native: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     return native
 
 
-def test_the_contests_form(native: dict[str, Any]) -> None:
-    load = read_load(change(native, CONTEST), "x.yaml", 4)
+def test_the_contests_form() -> None:
+    load = read_load(read_finetune(PATH.parent / "contest" / "baseline-4.yaml"), "x.yaml", 4)
     assert (load.cards, load.model_parallel, load.data_parallel) == (4, 4, 1)
-    # The runner's batch counts, not the dataset's.
     assert (load.batch, load.length, load.tokens, load.step_tokens) == (64, 256, 16384, 16384)
-    assert (load.recompute, load.slice_inputs, load.whole_vocab) == (FULL, True, True)
-    assert (load.share_states, load.most_memory, load.flash) == (True, 26.0, True)
-    assert (load.weight, load.compute, load.norm, load.softmax, load.adapter) == (2, 2, 4, 4, 2)
+    assert (load.recompute, load.most_memory, load.flash) == (True, 26.0, True)
     assert (load.device, load.lora.rank, load.lora.targets) == ("Ascend", 8, ".*wq|.*wv")
+    assert load.compute == 2
 
 
 def test_shares_of_the_data_multiply_the_tokens(native: dict[str, Any]) -> None:
-    values = {"runner_config.batch_size": 8, "recompute_config": {}, "parallel_config": {}}
-    load = read_load(change(native, values), "x.yaml", 8)
+    load = read_load(change(native, {"recompute_config": {}, "parallel_config": {}}), "x.yaml", 8)
     assert (load.model_parallel, load.data_parallel, load.step_tokens) == (1, 8, 8 * 8 * 256)
-    # Nothing is split: nothing is sliced, and no vocabulary lies whole beside split layers.
-    assert (load.recompute, load.slice_inputs, load.whole_vocab) == (NONE, False, False)
+    assert (load.weight, load.compute, load.recompute) == (2, 2, False)
 
 
 @pytest.mark.parametrize(
     "section, expected",
-    [
-        ({"recompute": True}, FULL),
-        ({"recompute": True, "select_recompute": True}, SELECTIVE),
-        ({"recompute": False, "select_recompute": True}, SELECTIVE),
-        ({"recompute": False}, NONE),
-        (None, NONE),
-    ],
+    [({"recompute": True}, True), ({"recompute": False}, False), ({}, False), (None, False)],
 )
-def test_recomputation(native: dict[str, Any], section: Any, expected: str) -> None:
-    assert read_load(change(native, {"recompute_config": section}), "x", 1).recompute == expected
-
-
-def test_interleaved_parts_each_have_a_batch(native: dict[str, Any]) -> None:
-    values = {"micro_batch_interleave_num": 2, "runner_config.batch_size": 3}
-    assert read_load(change(native, values), "x", 1).batch == 6
+def test_recomputation(native: dict[str, Any], section: Any, expected: bool) -> None:
+    load = read_load(change(native, {"recompute_config": section}), "x", 1)
+    assert load.recompute is expected
 
 
 @pytest.mark.parametrize(
-    "values, cards, text",
+    "values, text",
     [
-        ({"model.model_config.pet_config": None}, 4, "pet_config"),
-        ({"parallel_config.model_parallel": 3}, 4, "model_parallel 3 does not divide 4 cards"),
-        ({"parallel_config.model_parallel": "4"}, 4, "model_parallel is '4'"),
-        ({"parallel_config.model_parallel": True}, 4, "model_parallel is True"),
-        ({"parallel_config.pipeline_stage": 2}, 4, "pipeline_stage over 1"),
-        ({"recompute_config": {"recompute": [3, 5]}}, 4, "recompute is [3, 5]"),
-        ({"recompute_config": True}, 4, "recompute_config is no section"),
-        ({"model.model_config.compute_dtype": "int8"}, 4, "compute_dtype is 'int8'"),
-        ({"context.max_device_memory": "26"}, 4, "max_device_memory is '26'"),
-        ({"context.max_device_memory": "0GB"}, 4, "max_device_memory is '0GB'"),
-        ({"runner_config.batch_size": 0}, 4, "batch_size is 0"),
-        ({"micro_batch_interleave_num": 0}, 4, "micro_batch_interleave_num is 0"),
+        ({"model.model_config.pet_config": None}, "pet_config"),
+        ({"parallel_config.model_parallel": 3}, "model_parallel 3 does not divide 4 cards"),
+        ({"parallel_config.pipeline_stage": 2}, "pipeline_stage over 1"),
+        ({"recompute_config": {"recompute": [3, 5]}}, "recomputation of some layers"),
+        ({"recompute_config": {"select_recompute": True}}, "recomputation of some layers"),
+        ({"model.model_config.compute_dtype": "int8"}, "compute_dtype is 'int8'"),
+        ({"model.model_config.param_init_type": None}, "param_init_type is None"),
     ],
 )
-def test_faults(native: dict[str, Any], values: dict[str, Any], cards: int, text: str) -> None:
+def test_faults(native: dict[str, Any], values: dict[str, Any], text: str) -> None:
     with pytest.raises(UserError) as caught:
-        read_load(change(native, values), "x.yaml", cards)
+        read_load(change(native, values), "x.yaml", 4)
     assert text in str(caught.value) and str(caught.value).startswith("x.yaml: ")
+
+
+@st.composite
+def shapes(draw) -> LlamaShape:
+    heads = draw(st.sampled_from([1, 2, 4, 8]))
+    return LlamaShape(
+        num_layers=draw(st.integers(1, 4)),
+        hidden_size=heads * draw(st.sampled_from([8, 16])),
+        intermediate_size=draw(st.integers(1, 90)),
+        num_heads=heads,
+        n_kv_heads=draw(st.sampled_from([n for n in (1, 2, 4, 8) if heads % n == 0])),
+        vocab_size=draw(st.integers(3, 500)),
+        theta=1e4,
+        rms_norm_eps=1e-5,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
+    )
+
+
+@given(shape=shapes(), rank=st.integers(1, 9))
+def test_sizes_add_up_and_lora_grows_with_its_rank(shape: LlamaShape, rank: int) -> None:
+    hidden, key_value = shape.hidden_size, shape.n_kv_heads * shape.head_dim
+    norms = (2 * shape.num_layers + 1) * hidden
+    assert layer_matrices(shape) + 2 * shape.vocab_size * hidden + norms == shape.count()
+    assert adapter_sizes(shape, LoraConfig(rank, 1.0, ".*wk|.*w2")) == {
+        "attention.wk": shape.num_layers * rank * (hidden + key_value),
+        "feed_forward.w2": shape.num_layers * rank * (hidden + shape.intermediate_size),
+    }
+    assert adapter_sizes(shape, LoraConfig(rank, 1.0, "none")) == {}

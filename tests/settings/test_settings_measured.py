@@ -14,7 +14,7 @@ from tools.settings.profile import CONFIGS
 def test_every_figure_has_a_profile_and_names_are_not_used_twice() -> None:
     measured = read_measured()
     profiles = {path.parent.name for path in CONFIGS.glob("*/profile.yaml")}
-    for group in (measured.steps, measured.decoding, measured.memory):
+    for group in (measured.steps, measured.decoding):
         names = [point.name for point in group]
         assert len(names) == len(set(names))
         assert {point.profile for point in group} <= profiles
@@ -38,8 +38,6 @@ def altered(tmp_path: Path, old: str, new: str) -> Path:
             "    step_seconds: [1.4, 1.4]\n    rows: 5\n    epochs: 1\n    hours: [1, 1]\n",
             "needs either step_seconds, or rows, epochs and hours",
         ),
-        ("    fits_gib: 26\n", "", "needs either fits_gib or peak_gib"),
-        ("    fits_gib: 26\n", "    fits_gib: 26\n    peak_gib: 3\n", "needs either fits_gib"),
         ("    recompute: full\n", "    recompute: all\n", "recompute"),
         ("    cards: 4\n", "    cards: 0\n", "cards"),
         ("  Ascend:\n", "  GPU:\n", "around"),

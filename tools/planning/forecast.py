@@ -10,7 +10,7 @@ from tools.files.errors import UserError
 from tools.files.parallel import cores
 from tools.planning.hours import training_seconds
 from tools.planning.load import read_load
-from tools.planning.plan import Asked, present
+from tools.planning.planned_run import Options, read_run, seconds_of
 from tools.settings.measured import MEASURED_FILE, read_measured
 from tools.settings.native import read_finetune
 from tools.settings.resolve import read_resolved
@@ -28,12 +28,11 @@ def run_forecast(
     Empty, too, where only the data tells how many rows there are.
     """
     try:
-        plan, _ = present(Asked(profile, budget, recipe, cards, hbm, None, 0.5))
+        run = read_run(Options(profile, budget, recipe, cards, hbm))
     except UserError:
         return ""
-    hours, training = plan["hours"], plan["training"]
-    what = f"some {training['steps']:,} steps and the evaluations"
-    return _line(what, 3600 * hours["all"]["middle"], training["device"])
+    _, seconds, _ = seconds_of(run, read_measured())["all"]
+    return _line(f"some {run.steps:,} steps and the evaluations", seconds, run.load.device)
 
 
 def training_forecast(config: Path, records: Path, checkpoints: int, done: int = 0) -> str:
@@ -48,7 +47,7 @@ def training_forecast(config: Path, records: Path, checkpoints: int, done: int =
         load = replace(load, outputs=labels_per_row(records, load.length) / load.length)
     summary = read_resolved(records.with_name(records.name + ".json"), ["rows"])
     steps = steps_of(native, summary["rows"]) - done
-    seconds = training_seconds(load, steps, checkpoints, read_measured()).middle
+    _, seconds, _ = training_seconds(load, steps, checkpoints, read_measured())
     return _line(f"{steps:,} steps", seconds, load.device)
 
 
@@ -59,11 +58,7 @@ def _line(what: str, seconds: float, device: str) -> str:
         seconds *= max(1.0, known / here)
     if seconds < _LEAST_SECONDS:
         return ""
-    told = f" on {known} cores; this machine has {here}" if known else ""
-    source = f"configs/{MEASURED_FILE.name}"
-    return f"{what} take about {_told(seconds)}, as measured{told} ({source})"
-
-
-def _told(seconds: float) -> str:
     hours = seconds / 3600
-    return f"{hours:.1f} hours" if hours >= 1.5 else f"{round(seconds / 60)} minutes"
+    told = f"{hours:.1f} hours" if hours >= 1.5 else f"{round(seconds / 60)} minutes"
+    machine = f" on {known} cores; this machine has {here}" if known else ""
+    return f"{what} take about {told}, as measured{machine} (configs/{MEASURED_FILE.name})"

@@ -15,16 +15,19 @@ from tools.settings.profile import CONFIGS
 
 MEASURED_FILE = CONFIGS / "measured.yaml"
 Device = Literal["Ascend", "CPU"]
-Recompute = Literal["none", "selective", "full"]
+Recompute = Literal["none", "full"]
 # The least and the most of a figure that was told in round numbers; twice the same where it was
 # measured.
 Span = Tuple[PositiveFloat, PositiveFloat]
 
 
-class MeasuredTraining(Settings):
-    """Which training a figure is of.
+class MeasuredStep(Settings):
+    """How long a step of a training took, or how long all of them.
 
-    outputs   share of the positions at which the output layer is computed
+    batch          rows of a step, of all cards together
+    outputs        share of the positions at which the output layer is computed
+    step_seconds   of a step without the first; or, in its place:
+    hours          of `rows` rows, `epochs` times, start included
     """
 
     name: str = Field(min_length=1)
@@ -38,16 +41,6 @@ class MeasuredTraining(Settings):
     targets: str
     recompute: Recompute
     outputs: float = Field(default=1, gt=0, le=1)
-
-
-class MeasuredStep(MeasuredTraining):
-    """How long a step of a training took, or how long all of them.
-
-    batch          rows of a step, of all cards together
-    step_seconds   of a step without the first; or, in its place:
-    hours          of `rows` rows, `epochs` times, start included
-    """
-
     step_seconds: Optional[Span] = None
     rows: Optional[PositiveInt] = None
     epochs: Optional[PositiveInt] = None
@@ -75,24 +68,6 @@ class MeasuredDecoding(Settings):
     padded: Optional[PositiveInt]
     prefill_seconds: Optional[PositiveFloat]
     step_seconds: PositiveFloat
-
-
-class MeasuredMemory(MeasuredTraining):
-    """The memory of a training: what a card had room for, or the peak of a process on the CPU.
-
-    batch      rows of a worker's step
-    fits_gib   it ran on a card whose framework could use so much
-    peak_gib   largest resident set of one process
-    """
-
-    fits_gib: Optional[PositiveFloat] = None
-    peak_gib: Optional[PositiveFloat] = None
-
-    @model_validator(mode="after")
-    def has_one_figure(self) -> MeasuredMemory:
-        if (self.fits_gib is None) == (self.peak_gib is None):
-            raise ValueError("needs either fits_gib or peak_gib")
-        return self
 
 
 class Around(Settings):
@@ -134,7 +109,6 @@ class Measured(Settings):
 
     steps: List[MeasuredStep] = Field(min_length=1)
     decoding: List[MeasuredDecoding] = Field(min_length=1)
-    memory: List[MeasuredMemory] = Field(min_length=1)
     around: Dict[Device, Around]
     prompt_tokens: Lengths
 
