@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from tools.cli import Command
-from tools.files.figure import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from tools.files.figure import BLUE, GREEN, GREY, ORANGE, legend_below, new_figure, save_figure
 from tools.planning.memory import limit_of, training_gib
 from tools.planning.planned_run import Options, read_run
 from tools.settings.measured import read_measured
@@ -59,8 +59,7 @@ def main(output: Path) -> None:
     axes.set(xlabel="GiB of a card at the peak of a training step", xlim=(0, 1.08 * limit.total))
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
-    handles = axes.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    legend_below(figure, axes)
     save_figure(figure, output)
 
 

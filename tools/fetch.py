@@ -89,7 +89,7 @@ def main(
 
     configs = configs or CONFIGS
     if listed:
-        from tools.files.listing import list_artifacts
+        from tools.files.artifact import list_artifacts
         from tools.files.pins import LOCK
 
         known = read_artifacts(configs / "artifacts.yaml").values()

@@ -24,3 +24,9 @@ def save_figure(figure: Any, path: Path) -> None:
     with atomic_path(path) as temporary:
         # The version of the library in the file would change its bytes.
         figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def legend_below(figure: Any, axes: Any) -> None:
+    """Draw the legend of `axes` below all of the figure, in three columns without a frame."""
+    handles = axes.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False)

@@ -1,4 +1,4 @@
-"""What a process may use of this machine: cores, memory, Ascend cards and CANN."""
+"""What a process may use of this machine: cores, memory, Ascend cards, CANN and packages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -24,6 +26,8 @@ _VERSION_FILES = [
     for folder in ("", "latest/", "*/latest/")
     for system in ("*-linux/", "")
 ]
+
+_STATED = re.compile(r"""^__version__\s*=\s*["']([^"']+)["']""", re.MULTILINE)
 
 
 class Memory(NamedTuple):
@@ -113,3 +117,19 @@ def read_cann(environment: Mapping[str, str], root: Path = Path("/")) -> Optiona
         if version:
             return version[1]
     return None
+
+
+def version_of(package: str) -> Optional[str]:
+    """Return the version of a package, without importing it; None where there is none.
+
+    The contest's MindFormers is a folder on the path and was never installed: then the version is
+    what its source states, with the mark `+source`.
+    """
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        spec = find_spec(package) if package.isidentifier() else None
+    if spec is None or spec.origin is None:
+        return None
+    stated = _STATED.search(Path(spec.origin).read_text("utf-8"))
+    return f"{stated[1] if stated else 'unknown'}+source"

@@ -11,8 +11,8 @@ import numpy as np
 
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
+from tools.files.machine import version_of
 from tools.files.progress import progress
-from tools.files.versions import version_of
 from tools.llama.engines import Engine, open_engine
 from tools.llama.greedy import Limits
 from tools.llama.predictions import PromptRow, Unfinished, fingerprint, is_done, read_prompts

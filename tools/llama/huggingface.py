@@ -12,11 +12,10 @@ from typing import Any, Union
 
 import numpy as np
 
-from tools.files.apart import keep_apart
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
 from tools.files.progress import progress
-from tools.files.space import require_space
+from tools.files.space import keep_apart, require_space
 from tools.llama.names import hf_name
 from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
 from tools.llama.tensors import Tensors, open_tensors

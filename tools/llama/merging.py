@@ -11,12 +11,11 @@ from typing import Any, NamedTuple, Union
 
 import numpy as np
 
-from tools.files.apart import keep_apart
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
 from tools.files.progress import progress
-from tools.files.space import require_space
+from tools.files.space import keep_apart, require_space
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.peft import WEIGHTS, open_peft

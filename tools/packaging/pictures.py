@@ -8,7 +8,7 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from tools.files.figure import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from tools.files.figure import BLUE, GREEN, GREY, ORANGE, legend_below, new_figure, save_figure
 from tools.packaging.facts import Facts
 from tools.packaging.texts import Words
 from tools.scoring.choose import row_of
@@ -93,8 +93,7 @@ def _accuracy(facts: Facts) -> Any:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(axis="x", alpha=0.4)
-    handles = axes.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    legend_below(figure, axes)
     return figure
 
 

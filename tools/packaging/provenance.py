@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-from tools.files.versions import version_of
+from tools.files.machine import version_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -20,7 +20,7 @@ from tools.corpus.worked.rows import restate
 from tools.corpus.worked.styles import STYLES, Style
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
-from tools.records.figure import draw_corpus
+from tools.records.corpus_picture import draw_corpus
 from tools.records.lengths import Text, measure
 
 # Rows lie mixed in the file: so many from its beginning tell the percentiles of all.

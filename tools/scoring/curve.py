@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-from tools.files.figure import BLUE, GREEN, ORANGE, new_figure
+from tools.files.figure import BLUE, GREEN, ORANGE, legend_below, new_figure
 from tools.scoring.arithmetic import wilson
 from tools.settings.contest import ReadingScore
 
@@ -49,6 +49,5 @@ def draw_checkpoints(rows: List[Dict[str, Any]], best: int, minimum: Optional[Re
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.4)
-    handles = axes.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    legend_below(figure, axes)
     return figure

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List
 
-from tools.files.versions import version_of
+from tools.files.machine import version_of
 
 FOLDER = Path(__file__).resolve().parents[2] / ".cache" / "graphs"
 _SOURCES = Path(__file__).resolve().parent

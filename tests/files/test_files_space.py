@@ -1,11 +1,13 @@
-"""keep_apart: both verdicts."""
+"""Room on the disk, and outputs that replace nothing else: both verdicts."""
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
-from tools.files.apart import keep_apart
 from tools.files.errors import UserError
+from tools.files.space import keep_apart, require_space
 
 
 @pytest.fixture
@@ -38,3 +40,11 @@ def test_a_folder_of_somebody_else_s(tmp_path, source):
         keep_apart(out, source, mark="mark")
     (out / "mark").write_text("")
     keep_apart(out, source, mark="mark")
+
+
+def test_room_on_the_disk(tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    require_space(tmp_path, free // 2)
+    with pytest.raises(UserError, match=r"needs .* of disk space, .* too little") as caught:
+        require_space(tmp_path, 2 * free)
+    assert str(caught.value).startswith(f"{tmp_path}: ")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tools.files.artifact import Artifact
-from tools.files.listing import list_artifacts
+from tools.files.artifact import Artifact, list_artifacts
 from tools.files.pins import Pin, write_pin
 
 
