@@ -17,8 +17,8 @@ from tools.corpus.exact import Unverified
 from tools.corpus.grammar import Number, Problem
 
 _LONGEST = 1000  # characters of a line that is wrong and still read; right ones have some 400
-_MOST_CELLS = 45  # of the products of a power from 3 on
-_CELLS = "((?:[0-9]{4})+)"
+_MOST_CELLS = 32  # of the products of a power from 3 on
+_CELLS = "((?:[0-9]{6})+)"
 _SUMS = r"-?[0-9]{1,30}(?:,?[+-][0-9]{1,30}=-?[0-9]{1,30})+"
 _PAIRS = r"[0-9]{2}(?:,[0-9]{2})*(?:\.[0-9]{2}(?:,[0-9]{2})*)?"
 _BETWEEN_DIGITS = re.compile("(?<=[0-9])(?=[0-9])")
@@ -156,18 +156,19 @@ def _product(sign: str, first: int, second: int) -> Generator[Line, str, int]:
     for factor in other[::-1]:
         line = yield Line(f"{factor}:{_row(one, factor, above)}", apart=True)
         cells = _read(f"[0-9]:{_CELLS}", line).group(1)
-        if len(cells) != 4 * len(one):
+        if len(cells) != 6 * len(one):
             raise Unverified("it has not a cell for each digit")
-        above = cells[7::4] + cells[-2]
-        result += cells[3]
+        above = cells[10::6] + cells[-1]
+        result += cells[4]
     return int((result + above)[::-1])
 
 
 def _row(one: str, factor: str, above: str) -> str:
     cells, carry = "", 0
     for x, a in zip(one[::-1], above):
-        carry, digit = divmod(int(x) * int(factor) + int(a) + carry, 10)
-        cells += f"{x}{a}{carry}{digit}"
+        product = int(x) * int(factor)
+        carry, digit = divmod(product + int(a) + carry, 10)
+        cells += f"{x}{product:02}{a}{digit}{carry}"
     return cells
 
 
@@ -214,9 +215,9 @@ def _quotient(header: str, decimals: int) -> Plan:
     while True:
         quotient = min(number // below, 9)  # only behind a wrong line it may be 10 and more
         if below > 10:
-            step = _cells(below, quotient, number, length + 1)
+            step = _cells(below, quotient, number, length)
             line = yield Line(f"{point}{quotient}:{step}", apart=True)
-            rest = _read_cells(line, length + 1)[1]
+            rest = _read_cells(line, length)[1]
         else:
             line = yield Line(f"{point}{number}:{quotient},{number - quotient * below}")
             rest = int(_read(r"\.?[0-9]+:[0-9]+,([0-9]+)", line).group(1))
@@ -233,19 +234,19 @@ def _cells(divisor: int, digit: int, number: int, length: int) -> str:
     for _ in range(length):
         divisor, x = divmod(divisor, 10)
         number, n = divmod(number, 10)
-        taken = x * digit + borrow
-        left = (n - taken) % 10
-        borrow = (taken + left - n) // 10
-        cells += f"{x}{n}{borrow}{left}"
+        product = x * digit
+        left = (n - product - borrow) % 10
+        borrow = (product + borrow + left - n) // 10
+        cells += f"{x}{product:02}{n}{left}{borrow}"
     return cells
 
 
 def _read_cells(line: str, length: int) -> Tuple[int, int]:
     """Read the digit that a line finds, and what it says remains."""
     digit, cells = _read(rf"\.?([0-9]):{_CELLS}", line).groups()
-    if len(cells) != 4 * length:
+    if len(cells) != 6 * length:
         raise Unverified("it has not a cell for each digit")
-    return int(digit), int(cells[3::4][::-1])
+    return int(digit), int(cells[4::6][::-1])
 
 
 def _divide(numbers: Numbers, decimals: int) -> Plan:
@@ -299,7 +300,7 @@ def _root(numbers: Numbers, decimals: int) -> Plan:
     root = rest = 0
     for at in itertools.count():
         number = 100 * rest + (int(pairs[at]) if at < len(pairs) else 0)
-        length = len(str(200 * root + 99))
+        length = len(str(20 * root + 18))
         digit = next(q for q in range(9, -1, -1) if (20 * root + q) * q <= number)
         step = _cells(20 * root + digit, digit, number, length)
         line = yield Line(f"{'.' if at == point else ''}{digit}:{step}", apart=True)

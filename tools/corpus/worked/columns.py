@@ -14,9 +14,9 @@ from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
 from tools.corpus.grammar import Problem
 
-# A power of 3 or more is worked out where its products have at most so many cells of four digits:
+# A power of 3 or more is worked out where its products have at most so many cells of six digits:
 # its solution then stays under 250 tokens of one digit each.
-_MOST_CELLS = 45
+_MOST_CELLS = 32
 # Quotients of divisors up to this one need no columns: each digit is looked up, D being below 100.
 _SHORT_DIVISOR = 10
 # Operands of sums have so many digits at least: of the contest's, the zeros in front of one then
@@ -55,7 +55,10 @@ def _sum(numbers: Tuple, negate_second: bool, apart: Joined) -> List[str]:
 
 
 def _product(first: int, second: int, apart: Joined, sign: str = "") -> List[str]:
-    """Return header and rows; a cell is digit, digit above, carry and new digit."""
+    """Return header and rows of cells.
+
+    A cell is digit, its product with the row's in two digits, digit above, new digit and carry.
+    """
     upper, lower = str(first), str(second)
     if len(upper) < len(lower):
         upper, lower = lower, upper
@@ -64,7 +67,7 @@ def _product(first: int, second: int, apart: Joined, sign: str = "") -> List[str
         cells, row, carry = [], [], 0
         for x, over in zip(map(int, upper[::-1]), above[1:]):
             carry, digit = divmod(x * y + over + carry, 10)
-            cells += [x, over, carry, digit]
+            cells += [x, *divmod(x * y, 10), over, digit, carry]
             row.append(digit)
         lines.append(f"{y}:{apart(map(str, cells))}")
         above = [*row, carry]
@@ -74,14 +77,15 @@ def _product(first: int, second: int, apart: Joined, sign: str = "") -> List[str
 def _subtraction(factor: int, times: int, minuend: int, width: int) -> Iterator[str]:
     """Yield the digits of the cells in which times * factor is taken from the minuend.
 
-    A cell is digit of the factor, digit of the minuend, borrow (0 to 9) and digit that remains.
+    A cell is digit of the factor, its product with `times` in two digits, digit of the minuend,
+    digit that remains and borrow (0 to 9). The last `width` digits are written: no others remain.
     """
     borrow = 0
     for x, over in zip(f"{factor:0{width}}"[::-1], f"{minuend:0{width}}"[::-1]):
-        less = int(x) * times + borrow
-        digit = (int(over) - less) % 10
-        borrow = (less + digit - int(over)) // 10
-        yield from (x, over, str(borrow), str(digit))
+        product = int(x) * times
+        digit = (int(over) - product - borrow) % 10
+        borrow = (product + borrow + digit - int(over)) // 10
+        yield from (x, *f"{product:02}", over, str(digit), str(borrow))
 
 
 def _quotient(dividend: int, divisor: int, places: int, apart: Joined) -> List[str]:
@@ -101,7 +105,7 @@ def _quotient(dividend: int, divisor: int, places: int, apart: Joined) -> List[s
         if divisor <= _SHORT_DIVISOR:
             lines.append(f"{point}{current}:{q},{rest}")
         else:
-            lines.append(f"{point}{q}:{apart(_subtraction(divisor, q, current, width + 1))}")
+            lines.append(f"{point}{q}:{apart(_subtraction(divisor, q, current, width))}")
         current = rest
     return lines
 
@@ -152,7 +156,7 @@ def _root(numbers: Tuple, places: int, apart: Joined) -> List[str]:
             break
         current = rest * 100 + int(pairs[step] if step < len(pairs) else 0)
         q = next(q for q in range(9, -1, -1) if (20 * root + q) * q <= current)
-        width = len(str(200 * root + 99))
+        width = len(str(20 * root + 18))  # of what remains at most
         point = "." if step == before else ""
         lines.append(f"{point}{q}:{apart(_subtraction(20 * root + q, q, current, width))}")
         root, rest = 10 * root + q, current - (20 * root + q) * q
