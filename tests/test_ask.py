@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import pty
@@ -75,7 +76,7 @@ def test_one_problem(run_folder: Path) -> None:
 
 def test_line_by_line(run_folder: Path) -> None:
     lines = [SUM, "", "  ", "什么是重力？", "a</s>b", "x" * 100_000, "\udcff", SUM]
-    given = "\n".join(lines).encode("utf-8", "surrogateescape")
+    given = codecs.BOM_UTF8 + "\n".join(lines).encode("utf-8", "surrogateescape")
     done = ask(run_folder, "--json", given=given)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["problem"] for one in told] == [SUM, "什么是重力？", SUM]

@@ -119,7 +119,7 @@ def test_config_gives_what_is_not_given(tmp_path):
         (None, "no such file"),
         (b"", "not JSON"),
         (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
+        (b"\xff\xfe", "not UTF-8 text; save it as UTF-8"),
         (b"[" * 100000, "not JSON"),
         (b"[1]", "not a JSON object"),
         (b"3", "not a JSON object"),

@@ -79,7 +79,7 @@ def _lines(prompted: bool) -> Iterator[Tuple[str, str]]:
         if not raw:
             return
         number += 1
-        line = raw.decode("utf-8", "surrogateescape").strip()
+        line = raw.decode("utf-8-sig", "surrogateescape").strip()
         if line:
             yield f"line {number}", line
 

@@ -6,19 +6,21 @@ Exit codes: 0 done, 1 a check says no, 2 bad input or usage.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Dict, Optional
 
 import click
 
 from tools.files.errors import UserError, from_os_error, visible
+from tools.files.text import read_text
 
 
 def _load_defaults(ctx: click.Context, _: click.Parameter, path: Optional[str]) -> None:
     if path is None:
         return
     try:
-        values = json.loads(Path(path).read_text("utf-8"))
+        values = json.loads(read_text(path))
+    except UserError as error:
+        raise click.UsageError(str(error), ctx) from None
     except FileNotFoundError:
         raise click.UsageError(f"{path}: no such file; make it with `make`", ctx) from None
     except OSError as error:

@@ -194,7 +194,7 @@ def test_words_of_a_teams_own_in_the_report_are_let_be(
     honest: Dict[str, Path], claims: Path, tmp_path: Path
 ) -> None:
     method = "### Method\n\nWe used 3 <b>tricks</b>.\n"
-    write(claims / "source/submission/method.md", method)
+    write(claims / "source/submission/method.md", "\ufeff" + method)
     with (claims / "report/report.md").open("a") as handle:
         handle.write(method)
     page = render_page(gather(honest["run"]), method)

@@ -261,7 +261,7 @@ def test_long_answers_lose_their_middle(lines: str, shown: str) -> None:
 def test_a_team_adds_its_own_words(finished: Dict[str, Path], tmp_path: Path) -> None:
     shutil.copytree(TEMPLATES, tmp_path / "submission", ignore=shutil.ignore_patterns("*.zip"))
     words = "We rewrote *every* solution.\n\n<b>no HTML</b> ![x](http://x.example/y.png)\n"
-    write(tmp_path / "submission/method.md", words)
+    write(tmp_path / "submission/method.md", "\ufeff" + words)  # as Windows' editors save it
     write_report(finished["run"], tmp_path / "out", tmp_path / "submission")
     text = (tmp_path / "out/report.md").read_text("utf-8")
     assert f"## In the team's words\n\n{words.strip()}\n\n## Right and wrong answers" in text

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from tools.files.errors import UserError
+from tools.files.text import MARK
 
 # A row of the contest's file has some 150 bytes, its longest below 10 000.
 MAX_BYTES = 10_000_000
 _CHUNK = 1 << 20
 # Of a block: small enough to be spread over processes, large enough not to be sent about for long.
 _BLOCK_ROWS, _BLOCK_BYTES = 2048, 1 << 20
-_BOM = codecs.BOM_UTF8
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 # Rows hold text, and whole numbers as ids. Others are not converted: one of a million digits would
@@ -85,7 +85,7 @@ def read_blocks(path: Union[str, Path]) -> Iterator[Block]:
 
 def _is_array(handle: BinaryIO) -> bool:
     # peek, not seek: the input may be a pipe.
-    return handle.peek().lstrip(_BOM + b" \t\r\n").startswith(b"[")  # type: ignore[attr-defined]
+    return handle.peek().lstrip(MARK + b" \t\r\n").startswith(b"[")  # type: ignore[attr-defined]
 
 
 def _line_blocks(handle: BinaryIO, path: Union[str, Path]) -> Iterator[Block]:
@@ -134,8 +134,8 @@ def _lines(
         where = f"{path}:{number}"
         if len(line) > MAX_BYTES:
             raise _too_long(where)
-        if number == 1 and line.startswith(_BOM):
-            line = line[len(_BOM) :]
+        if number == 1:
+            line = line.removeprefix(MARK)
         try:
             text = line.decode("utf-8").strip(" \t\r\n")
             if text:

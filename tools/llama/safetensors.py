@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Optional, Union
 import numpy as np
 
 from tools.files.errors import UserError
+from tools.files.text import read_text
 from tools.llama.tensors import MOST_DIMS, Entry, TensorFile, Tensors, is_possible
 from tools.llama.transfer import transfer, write_all
 
@@ -129,7 +130,7 @@ def open_folder(folder: Path) -> Tensors:
     if not index.is_file():
         raise UserError(f"holds neither {single.name} nor {INDEX}", folder, "name a model")
     try:
-        places = json.loads(index.read_text("utf-8"))["weight_map"]
+        places = json.loads(read_text(index))["weight_map"]
         shards = set(places.values())
         if not shards or not all(
             isinstance(name, str) and Path(name).name == name for name in shards

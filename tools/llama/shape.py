@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Union
 
 from tools.files.errors import UserError
+from tools.files.text import read_text
 
 _MOST_LAYERS = 10_000
 
@@ -73,7 +74,7 @@ class LlamaShape:
     def load(cls, path: Union[str, Path]) -> LlamaShape:
         """Read the JSON file of what `to_dict` gives."""
         try:
-            return cls.from_model_config(json.loads(Path(path).read_text("utf-8")), str(path))
+            return cls.from_model_config(json.loads(read_text(path)), str(path))
         except (ValueError, RecursionError) as error:
             raise UserError(f"not JSON ({error})", path, "convert the weights again") from error
 

@@ -14,7 +14,7 @@ from tools.files.errors import UserError
 from tools.packaging import config_plans, config_rules
 from tools.packaging.config_schemas import own_models, release_of, structure_faults
 from tools.packaging.leaks import absolute_paths, secrets
-from tools.settings.lines import Yaml, parse_yaml, read_text, read_yaml, settings_faults
+from tools.settings.lines import Yaml, parse_yaml, read_settings_text, read_yaml, settings_faults
 from tools.settings.profile import Recipe, recipe_path
 
 # A MindFormers YAML has one of these, which no file of ours has.
@@ -69,7 +69,7 @@ def finetune_faults(text: str, stack: Optional[str] = None) -> List[Tuple[int, s
 
 def _faults(path: Path, stack: Optional[str]) -> Iterator[Fault]:
     try:
-        text = read_text(path)
+        text = read_settings_text(path)
         yield from (Fault(path, *found) for found in _leaks(text))
         content = parse_yaml(text, path)
         mapping = content.value if isinstance(content.value, dict) else {}

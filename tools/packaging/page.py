@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.progress import format_duration
+from tools.files.text import read_text
 from tools.packaging import layout
 from tools.packaging.facts import Facts, gather
 from tools.packaging.pictures import right_lines, save_all, svg_of_all
@@ -48,7 +49,7 @@ def write_report(
 def own_words(templates: Path = TEMPLATES) -> str:
     """Return what the team adds, as Markdown: submission/method.md, if it is there."""
     path = templates / "method.md"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return read_text(path) if path.is_file() else ""
 
 
 def render_markdown(

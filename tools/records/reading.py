@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Optional, Tuple, Union
 
 from tools.files.errors import UserError
+from tools.files.text import read_text
 
 # train-v1.1.json has 30 MB; the whole file is parsed at once.
 LARGEST_FILE = 200_000_000
@@ -56,19 +57,15 @@ def read_questions(
 
 
 def _load(path: Union[str, Path]) -> Any:
-    path = Path(path)
-    if path.stat().st_size > LARGEST_FILE:
-        raise UserError(f"larger than {LARGEST_FILE // 1_000_000} MB", path, _REMEDY)
+    text = read_text(path, LARGEST_FILE, _REMEDY)
     try:
         # Numbers (answer_start) are not used: one of a million digits would take minutes.
         return json.loads(
-            path.read_text(encoding="utf-8-sig"),
+            text,
             parse_int=lambda digits: None,
             parse_float=lambda digits: None,
             parse_constant=lambda name: None,
         )
-    except UnicodeDecodeError as error:
-        raise UserError("not UTF-8 text", path, "save it as UTF-8") from error
     except json.JSONDecodeError as error:
         where = f"{path}:{error.lineno}"
         raise UserError(f"not valid JSON ({error.msg})", where, "repair or fetch it") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from tools.files.atomic import write_json
+from tools.files.text import MARK, read_text
 from tools.records.tokenizers import (
     LLAMA3_SPECIAL,
     LLAMA3_SPLIT,
@@ -30,10 +31,8 @@ def export_tokenizer(source: Path, folder: Path, ids: SpecialIds) -> None:
         token_of = _pieces(source)
     else:
         target = folder / "tokenizer.json"
-        if kind == "tiktoken":
-            target.write_text(from_tiktoken(source), encoding="utf-8")
-        else:
-            shutil.copyfile(source, target)
+        text = from_tiktoken(source) if kind == "tiktoken" else read_text(source)
+        target.write_text(text, encoding="utf-8")
         config.update(tokenizer_class="PreTrainedTokenizerFast")
         token_of = _tokens(target)
     for name, value in zip(("bos_token", "eos_token", "pad_token"), ids):
@@ -65,7 +64,7 @@ def from_tiktoken(path: Path) -> str:
     """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-    ranks = read_ranks(path.read_bytes(), path)
+    ranks = read_ranks(path.read_bytes().removeprefix(MARK), path)
     letters = _letters()
     spelt = {token: "".join(letters[byte] for byte in token) for token in ranks}
     merges: List[Tuple[str, str]] = []

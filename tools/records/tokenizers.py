@@ -18,6 +18,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
 from tools.files.parallel import cores
+from tools.files.text import MARK, read_text
 
 PathLike = Union[str, Path]
 
@@ -124,7 +125,7 @@ def open_tokenizer(
     path = Path(path)
     if path.stat().st_size > LARGEST_FILE:
         raise UserError("too large for a tokenizer", path, _REMEDY)
-    data = path.read_bytes()
+    data = path.read_bytes().removeprefix(MARK)
     given = SpecialIds(bos_id, eos_id, pad_id)
     if data.lstrip()[:1] == b"{":
         tokenizer: Tokenizer = _TokenizerJson(data, path, given)
@@ -150,7 +151,7 @@ def read_model_ids(path: PathLike, tokenizer_size: Optional[int] = None) -> Spec
     """
     keys = ("bos_token_id", "eos_token_id", "pad_token_id", "vocab_size")
     try:
-        config = json.loads(Path(path).read_text(encoding="utf-8"))
+        config = json.loads(read_text(path))
         values = [config[key] for key in keys]
         if not all(type(value) is int and value >= 0 for value in values):
             raise ValueError("an id is no whole number from 0")

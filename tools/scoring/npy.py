@@ -59,7 +59,7 @@ def _text_of(row: Any, path: Path, index: int) -> str:
 
 def _read_text(data: bytes, path: Path) -> List[Dict[str, List[str]]]:
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError("neither a .npy file nor UTF-8 text", path, _REMEDY) from error
     rows: List[Dict[str, List[str]]] = []

@@ -17,6 +17,7 @@ from tools.scoring.right_lines import score_lines
 from tools.scoring.rows import Prediction, join, read_predictions, read_references
 from tools.scoring.squad import Answer, first_line, score_squad
 from tools.settings.contest import Contest, ReadingScore, read_contest
+from tools.settings.resolve import read_resolved
 
 PathLike = Union[str, Path]
 HELD_OUT = ("valid", "test")
@@ -194,8 +195,9 @@ def score_run(
 
 def read_scores(path: PathLike) -> Dict[str, Any]:
     """Read a scores.json; UserError unless it is an object with the four parts."""
-    scores = _read_object(path)
-    for part in ("squad", "math", "parameters", "contest"):
+    parts = ("squad", "math", "parameters", "contest")
+    scores = read_resolved(Path(path), parts)
+    for part in parts:
         if not isinstance(scores.get(part), dict):
             raise UserError(f'"{part}" is missing', path, "write it with `tools.score run`")
     return scores
@@ -221,21 +223,12 @@ _RESCORE = "write it with `tools.score run` from the base model's predictions"
 
 
 def _read_parameters(path: PathLike) -> Dict[str, int]:
-    counts = _read_object(path)
-    for key in ("trained", "total", "denominator"):
+    keys = ("trained", "total", "denominator")
+    counts = read_resolved(Path(path), keys)
+    for key in keys:
         if not isinstance(counts.get(key), int) or isinstance(counts[key], bool):
             raise UserError(f'"{key}" is not a whole number', path, "count the parameters again")
-    return {key: counts[key] for key in ("trained", "total", "denominator")}
-
-
-def _read_object(path: PathLike) -> Dict[str, Any]:
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError("not JSON", path, "write it again") from error
-    if not isinstance(value, dict):
-        raise UserError("not a JSON object", path, "write it again")
-    return value
+    return {key: counts[key] for key in keys}
 
 
 def _is_number(value: Any) -> bool:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tools.files.errors import UserError
+from tools.files.text import read_text
 
 # A settings file is a few kilobytes; aliases could make a small one explode when it is looked at.
 LARGEST_FILE = 1 << 20
@@ -58,20 +59,14 @@ class Yaml(NamedTuple):
         return line
 
 
-def read_text(path: Union[str, Path]) -> str:
+def read_settings_text(path: Union[str, Path]) -> str:
     """Return the text of a settings file; UserError where it is too large, or no UTF-8."""
-    path = Path(path)
-    if path.stat().st_size > LARGEST_FILE:
-        raise UserError(f"larger than {LARGEST_FILE} bytes", path, "name a settings file")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError("not UTF-8 text", path, "save it as UTF-8") from error
+    return read_text(path, LARGEST_FILE, "name a settings file")
 
 
 def read_yaml(path: Union[str, Path]) -> Yaml:
     """Read a file of plain YAML. Raises UserError as `parse_yaml` does."""
-    return parse_yaml(read_text(path), path)
+    return parse_yaml(read_settings_text(path), path)
 
 
 def parse_yaml(text: str, path: Union[str, Path]) -> Yaml:

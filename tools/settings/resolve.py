@@ -15,6 +15,7 @@ import yaml
 
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
+from tools.files.text import read_text
 from tools.settings.native import training_config
 from tools.settings.profile import CONFIGS, Fit, Recipe, check_name, choose
 
@@ -216,7 +217,7 @@ _SHAPE_KEYS = [
 def read_resolved(path: Path, keys: Sequence[str]) -> Dict[str, Any]:
     """The object in a JSON file of a run; UserError where it is none or lacks one of `keys`."""
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise UserError("not JSON", path, "make it again") from error
     missing = [key for key in keys if not isinstance(value, dict) or key not in value]

@@ -56,7 +56,7 @@ def report_rows(package: Package, base: Optional[Path]) -> Iterator[Row]:
 
 def _page_row(package: Package, facts: Facts) -> Row:
     method = package.folder / layout.METHOD
-    words = method.read_text("utf-8", errors="replace") if method.is_file() else ""
+    words = method.read_text("utf-8-sig", errors="replace") if method.is_file() else ""
     wanted = render_page(facts, words)
     page = (package.folder / layout.REPORT_PAGE).read_text("utf-8", errors="replace")
     what = "the page that is made of the measured figures"
