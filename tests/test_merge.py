@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import adapter_parameters
 from tools.llama.merging import read_config
+from tools.llama.shape import LlamaShape
 from tools.merge import main
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -53,6 +54,18 @@ def test_all(work):
     assert sorted(path.name for path in (work / "merged").iterdir()) == ["1", "2"]
 
 
+def test_a_config_of_the_model_alone(work):
+    words = ["--adapter", work / "adapters" / "1.ckpt", "--output"]
+    assert run(work, *words, work / "whole.ckpt").exit_code == 0
+    model = yaml.safe_load((work / "finetune.yaml").read_text())["model"]["model_config"]
+    read = [*LlamaShape.__dataclass_fields__, "pet_config"]
+    short = {"model": {"model_config": {key: model[key] for key in read}}}
+    (work / "short.yaml").write_text(yaml.safe_dump(short))
+    result = run(work, *words, work / "short.ckpt", config="short.yaml")
+    assert result.exit_code == 0, result.output
+    assert (work / "short.ckpt").read_bytes() == (work / "whole.ckpt").read_bytes()
+
+
 @pytest.mark.parametrize("chosen", [(), ("--adapter", "a.ckpt", "--adapters", "a")])
 def test_either_one_or_all(work, chosen):
     result = run(work, *chosen, "--output", work / "x")
@@ -68,7 +81,7 @@ def test_either_one_or_all(work, chosen):
         ({}, "3.ckpt", "3.ckpt: no such file"),
         ({"config": "nowhere.yaml"}, "1.ckpt", "nowhere.yaml: no such file"),
         ({"config": "base/model.ckpt"}, "1.ckpt", "not UTF-8 text; save it as UTF-8"),
-        ({"config": "base/model.json"}, "1.ckpt", "lacks trainer"),
+        ({"config": "base/model.json"}, "1.ckpt", "lacks model"),
         ({"base": "adapters"}, "1.ckpt", "holds neither model.safetensors nor"),
     ],
 )

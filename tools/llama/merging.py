@@ -24,7 +24,7 @@ from tools.llama.shape import LlamaShape
 from tools.llama.shards import open_whole
 from tools.llama.tensors import FLOATS, Entry, Tensors, cast, open_tensors, widen
 from tools.llama.writing import copy_tensor, open_writer
-from tools.settings.native import read_finetune
+from tools.settings.native import read_model_config
 
 DONE = "merge.json"
 
@@ -74,8 +74,8 @@ class Adapter:
 
 
 def read_config(config: Path) -> tuple[LlamaShape, LoraConfig]:
-    """Shape and LoRA of a finetune.yaml."""
-    model_config = read_finetune(config)["model"]["model_config"]
+    """Return shape and LoRA of a finetune.yaml, of which no other section is asked for."""
+    model_config = read_model_config(config)
     shape = LlamaShape.from_model_config(model_config, str(config))
     return shape, LoraConfig.from_pet_config(model_config.get("pet_config") or {}, str(config))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 from tools.files.errors import UserError
 from tools.settings.lines import read_yaml
@@ -61,21 +61,31 @@ _WORDS = {
 
 
 def read_finetune(path: Path) -> Dict[str, Any]:
-    """A MindFormers YAML as a dictionary; UserError where it is not one or lacks a section."""
+    """Return the MindFormers YAML of a training; UserError where it lacks what training needs."""
+    config = _read(path, SECTIONS, _KINDS)
+    if not all(isinstance(entry, dict) and "type" in entry for entry in config["callbacks"]):
+        raise UserError("a callback has no type", path, "give each of callbacks a type")
+    return config
+
+
+def read_model_config(path: Path) -> Dict[str, Any]:
+    """Return `model.model_config` of a MindFormers YAML, all that a merge or an export reads."""
+    return _read(path, ["model"], {"model.model_config": dict})["model"]["model_config"]
+
+
+def _read(path: Path, sections: Sequence[str], kinds: Mapping[str, type]) -> Dict[str, Any]:
     if not path.is_file():
         raise UserError("no such file", path, "give the profile a finetune.yaml")
     config = read_yaml(path).value
-    missing = [name for name in SECTIONS if not isinstance(config, dict) or name not in config]
+    missing = [name for name in sections if not isinstance(config, dict) or name not in config]
     if missing:
         raise UserError(f"lacks {', '.join(missing)}", path, "add the sections")
-    for key, kind in _KINDS.items():
+    for key, kind in kinds.items():
         value: Any = config
         for step in key.split("."):
             value = value.get(step) if isinstance(value, dict) else None
         if type(value) is not kind or (kind is int and value < 1):
             raise UserError(f"{key} is {_brief(value)}, not {_WORDS[kind]}", path, f"correct {key}")
-    if not all(isinstance(entry, dict) and "type" in entry for entry in config["callbacks"]):
-        raise UserError("a callback has no type", path, "give each of callbacks a type")
     return config
 
 

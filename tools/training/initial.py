@@ -21,7 +21,7 @@ from tools.llama.peft import CONFIG, WEIGHTS, open_peft
 from tools.llama.published import RUN, check_published
 from tools.llama.shape import LlamaShape
 from tools.llama.tensors import Tensors, open_tensors
-from tools.settings.native import read_finetune
+from tools.settings.native import read_model_config
 from tools.settings.resolve import path_told, read_resolved
 from tools.training.resume import identity
 
@@ -149,5 +149,5 @@ def _targets(names: Any) -> str:
 def _lora_of(config: Path) -> Optional[LoraConfig]:
     if not config.is_file():
         return None
-    model_config = read_finetune(config)["model"]["model_config"]
+    model_config = read_model_config(config)
     return LoraConfig.from_pet_config(model_config.get("pet_config") or {}, str(config))
