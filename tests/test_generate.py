@@ -67,13 +67,16 @@ def test_rows_run_file_and_second_run(work: Path) -> None:
     assert result.exit_code == 0, result.output
     output = work / "out" / "math.jsonl"
     rows = read(output)
-    assert [{k: v for k, v in row.items() if k != "prediction"} for row in rows] == ROWS
+    assert [{key: row[key] for key in ROWS[0]} for row in rows] == ROWS
     assert all(isinstance(row["prediction"], str) for row in rows)
     assert {path.name for path in output.parent.iterdir()} == {"math.jsonl", "math.run.json"}
     record = json.loads((output.parent / "math.run.json").read_text())
     assert record["rows"] == 7 and record["resumed_rows"] == 0
     assert record["settings"]["min_new_tokens"] == 1 and record["settings"]["max_new_tokens"] == 6
     assert sum(record["reasons"].values()) == 7 and record["new_tokens"] >= 7
+    cut = sum(row.get("cut", False) for row in rows)
+    assert cut == record["reasons"]["length"] > 0
+    assert f" tokens, {cut} cut at 6 new tokens, " in result.output
     before = output.stat().st_mtime_ns
     again = one(work, "--min-new-tokens", 1)
     assert again.exit_code == 0 and "there already" in again.output
@@ -164,6 +167,11 @@ def test_faults_are_one_line(work: Path) -> None:
     refused(one(work, "--device", "Ascend", "--engine", "cached"), "--engine", "CPU alone")
     refused(one(work, "--max-new-tokens", "math=0"), "math=0")
     refused(one(work, "--max-new-tokens", "²"), "NAME=N")
+    by_name = ["--max-new-tokens", "6", "--max-new-tokens", "valid=5"]
+    refused(one(work, *by_name), "no prompts file is named valid.jsonl, those given are math")
+    (work / "run.json").write_text(json.dumps({"max_new_tokens": ["squad=2", "valid=5"]}))
+    by_config = ["--config", "@run.json", "--model", "@a", "--prompts", "@math.jsonl"]
+    refused(run(work, *by_config, "--output", "@o"), "none is given for math.jsonl", "math=N")
     refused(run(work, "--model", "@c", "--prompts", "@math.jsonl", "--output", "@o"), "model.ckpt")
     refused(run(work, "--model", "@a", "--prompts", "@none", "--output", "@o"), "none")
     both = ["--model", "@a", "--model", "@b", "--prompts", "@math.jsonl"]

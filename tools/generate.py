@@ -114,11 +114,14 @@ def main(
     # MindSpore's warnings say nothing that a user could act on.
     os.environ.setdefault("GLOG_v", "3")
     from tools.llama.generate import generate
+    from tools.llama.predictions import CUT
 
     results = generate(models, prompts, outputs, lengths, **settings)
     for path, result in zip(outputs, results):
         state = "there already" if result["skipped"] else f"{result['seconds']:.1f} s"
-        click.echo(f"{path}: {result['rows']} rows, {result['new_tokens']} tokens, {state}")
+        cut = result["reasons"].get(CUT, 0)
+        ended = f", {cut} cut at {result['settings']['max_new_tokens']} new tokens" if cut else ""
+        click.echo(f"{path}: {result['rows']} rows, {result['new_tokens']} tokens{ended}, {state}")
 
 
 def _outputs(
@@ -131,7 +134,11 @@ def _outputs(
 
 
 def _max_new_tokens(values: tuple[str, ...], names: list[str]) -> list[int]:
-    """A length for each prompt file, from `N` and `NAME=N`; names without a file are ignored."""
+    """A length for each prompt file, from `N` and `NAME=N`.
+
+    Refuses a file that no length is for where others have one, and a name without a file unless
+    it comes from --config: that of a run is for all of its prompt files.
+    """
     lengths: dict[str, int] = {}
     for value in values:
         name, _, number = str(value).rpartition("=")
@@ -141,8 +148,22 @@ def _max_new_tokens(values: tuple[str, ...], names: list[str]) -> list[int]:
                 param_hint="--max-new-tokens",
             )
         lengths[name] = int(number)
-    default = lengths.get("", _DEFAULT_LENGTH)
-    return [lengths.get(name, default) for name in names]
+    source = click.get_current_context().get_parameter_source("max_new_tokens")
+    strange = sorted(lengths.keys() - {"", *names})
+    if strange and source == click.core.ParameterSource.COMMANDLINE:
+        raise click.BadParameter(
+            f"no prompts file is named {strange[0]}.jsonl, those given are {', '.join(names)}",
+            param_hint="--max-new-tokens",
+        )
+    if not lengths:
+        lengths[""] = _DEFAULT_LENGTH
+    for name in names:
+        if name not in lengths and "" not in lengths:
+            raise click.BadParameter(
+                f"none is given for {name}.jsonl, but for {', '.join(lengths)}; say N or {name}=N",
+                param_hint="--max-new-tokens",
+            )
+    return [lengths[name if name in lengths else ""] for name in names]
 
 
 if __name__ == "__main__":

@@ -108,13 +108,14 @@ def test_complete_is_in_the_order_of_the_prompts(tmp_path: Path) -> None:
     rows = read_prompts(write_rows(tmp_path / "p.jsonl", *[row(id=str(i)) for i in range(3)]))
     with unfinished(tmp_path) as work:
         for index in (2, 0, 1):
-            work.add(index, [index], f"答{index}\udc80", "eos" if index else "stop")
+            work.add(index, [index], f"答{index}\udc80", ("stop", "eos", "length")[index])
         content = work.complete(rows)
     lines = (tmp_path / "out.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [
-        {**row(id=str(i)), "prediction": f"答{i}\udc80"} for i in range(3)
+        {**row(id=str(i)), "prediction": f"答{i}\udc80", **({"cut": True} if i == 2 else {})}
+        for i in range(3)
     ]
-    assert work.reasons() == {"eos": 2, "stop": 1}
+    assert work.reasons() == {"eos": 1, "length": 1, "stop": 1}
     assert fingerprint(tmp_path / "out.jsonl")["sha256"] == content.sha256
 
 

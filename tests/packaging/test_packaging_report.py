@@ -222,6 +222,19 @@ def test_what_was_held_out_is_told(finished: Dict[str, Path]) -> None:
     assert "over 12 problems held out" in text
 
 
+def test_answers_that_were_cut_are_told(finished: Dict[str, Path]) -> None:
+    facts = gather(finished["run"])
+    assert " cut at the limit" not in render_markdown(facts)
+    math = {**facts.after["math"], "cut": 5}
+    squad = {**facts.before["squad"], "cut": 2}
+    facts = facts._replace(
+        after={**facts.after, "math": math}, before={**facts.before, "squad": squad}
+    )
+    line = "limit of new tokens: 5 of 12 to problems (0 of the base model's), 0 of 4 to reading"
+    assert line in render_markdown(facts)
+    assert "12 题中 5 题" in render_markdown(facts, language="zh")
+
+
 def test_changed_commits_are_told(finished: Dict[str, Path]) -> None:
     facts = gather(finished["run"])
     stages = [{**facts.stages[0], "commit": "1" * 40 + "-dirty"}, facts.stages[1]]

@@ -111,6 +111,19 @@ def test_right_lines(tmp_path):
     assert result.exit_code == 2 and "does not say how its solutions" in result.output
 
 
+def test_answers_that_were_cut_are_counted(reading, results, parameters, tmp_path):
+    for path in (reading, results):
+        assert "cut" not in as_json("squad", "--predictions", path)
+        lines(path, [{**json.loads(line), "cut": True} for line in path.read_text().splitlines()])
+    # What is scored of a reading answer is its first line, and one of them goes on behind it.
+    assert as_json("squad", "--predictions", reading)["cut"] == 1
+    assert "2 questions, 1 of 2 were cut at" in invoke("squad", "--predictions", reading).output
+    assert as_json("math", "--predictions", results)["cut"] == 2
+    words = ("--math", results, "--parameters", parameters, "--output", tmp_path / "scores.json")
+    told = invoke("run", "--squad", reading, *words).output
+    assert "EM 50.00, 1 of 2 were cut" in told and "(rounded), 2 of 2 were cut" in told
+
+
 def test_contest():
     for accuracy in ("0.64", "64", "64%"):
         result = as_json("contest", "--accuracy", accuracy, "--trained", 3407872)

@@ -13,6 +13,9 @@ from tools.files.errors import UserError
 from tools.files.hashing import Content, content_of
 from tools.files.json_lines import read_objects
 
+# The reason of an answer that ended at the limit of new tokens.
+CUT = "length"
+
 
 class PromptRow(NamedTuple):
     """A row to answer; `line` is its number in the file, `fields` go into its prediction."""
@@ -109,10 +112,16 @@ class Unfinished:
         self.rows[index] = row
 
     def complete(self, rows: list[PromptRow]) -> Content:
-        """Write OUTPUT, in the order of the prompts, and give its size and sha256."""
+        """Write OUTPUT, in the order of the prompts, and give its size and sha256.
+
+        A row whose answer ended at the limit of new tokens has "cut": true.
+        """
         lines = []
         for index, row in enumerate(rows):
-            prediction = {**row.fields, "prediction": self.rows[index]["prediction"]}
+            answer = self.rows[index]
+            prediction = {**row.fields, "prediction": answer["prediction"]}
+            if answer["reason"] == CUT:
+                prediction["cut"] = True
             lines.append(json.dumps(prediction, ensure_ascii=False))
         # A lone surrogate cannot be written as UTF-8, but JSON can escape it.
         text = "\n".join(lines) + "\n"

@@ -24,6 +24,7 @@ class Prediction(NamedTuple):
     """One answer: `prediction` is the answer alone, `references` has `reference` first.
 
     problem   what was asked, without its frame.
+    cut       whether the answer ended at the limit of new tokens; not known is False.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Prediction(NamedTuple):
     reference: str
     references: Tuple[str, ...]
     problem: str = ""
+    cut: bool = False
 
 
 class Reference(NamedTuple):
@@ -48,8 +50,8 @@ def read_predictions(path: PathLike) -> List[Prediction]:
     """Read {"id", "kind", "problem", "prompt", "prediction", "reference"[, "references"]} rows.
 
     `kind` is "unknown" and `prompt` empty where absent, `problem` what is left of the prompt
-    without its frame. Raises UserError with file:line at a
-    row that is not of this form, at an id that occurs twice, and where there is no row.
+    without its frame; "cut" is true or absent. Raises UserError with file:line at a row that is not
+    of this form, at an id that occurs twice, and where there is no row.
     """
     rows: List[Prediction] = []
     seen: Dict[str, int] = {}
@@ -69,6 +71,7 @@ def read_predictions(path: PathLike) -> List[Prediction]:
             reference=reference,
             references=tuple(dict.fromkeys([reference, *more])),
             problem=_text(fields, "problem", where, default=unframed(problem_in(prompt))),
+            cut=fields.get("cut") is True,
         )
         _once(key, seen, number, where)
         rows.append(row)

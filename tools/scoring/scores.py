@@ -29,14 +29,25 @@ _SAME = 1e-6
 
 
 def squad_answers(path: PathLike) -> List[Answer]:
-    """The answers in a file of our prediction rows: the first line of each prediction."""
-    return [Answer(first_line(row.prediction), row.references) for row in read_predictions(path)]
+    """Return the answers in a file of our prediction rows: the first line of each prediction."""
+    return _first_lines(read_predictions(path))
+
+
+def _first_lines(rows: Sequence[Prediction]) -> List[Answer]:
+    return [Answer(first_line(row.prediction), row.references) for row in rows]
 
 
 def squad_from_predictions(path: PathLike, log: Optional[PathLike] = None) -> Dict[str, Any]:
-    """Score our prediction rows; write them as an evaluation log too if `log` is named."""
-    answers = squad_answers(path)
+    """Score our prediction rows; write them as an evaluation log too if `log` is named.
+
+    "cut" is the number of answers that ended in their first line at the limit of new tokens, which
+    is all that is scored; absent where there is none.
+    """
+    rows = read_predictions(path)
+    answers = _first_lines(rows)
     scores = score_squad(answers)
+    cut = sum(row.cut and "\n" not in row.prediction.lstrip() for row in rows)
+    scores.update({"cut": cut} if cut else {})
     if log is not None:
         write_log(log, answers)
     return scores
@@ -83,6 +94,9 @@ def math_from_rows(
 ) -> Dict[str, Any]:
     """Return the "math" part of scores.json, see score_verdicts.
 
+    "cut" is the number of answers that ended at the limit of new tokens; absent where there is
+    none.
+
     styles     a corpus.json that says how the solutions were worked out: with it "lines" is there
                too, see score_lines, unless no row has any.
     verdicts   of math_verdicts, where the rows are judged already.
@@ -91,6 +105,8 @@ def math_from_rows(
     """
     verdicts = math_verdicts(rows) if verdicts is None else verdicts
     scores = score_verdicts(verdicts, read_contest().arithmetic.judge)
+    cut = sum(row.cut for row in rows)
+    scores.update({"cut": cut} if cut else {})
     lines = None if styles is None else score_lines(rows, recorded_styles(Path(styles)))
     return {**scores, "lines": lines} if lines else scores
 

@@ -44,7 +44,7 @@ def squad_table(scores: Dict[str, Any]) -> str:
             str(official["references"]),
         ],
     ]
-    return f"{scores['count']} questions\n{table(rows)}"
+    return f"{scores['count']} questions{_cut(scores)}\n{table(rows)}"
 
 
 def math_table(scores: Dict[str, Any]) -> str:
@@ -62,7 +62,7 @@ def math_table(scores: Dict[str, Any]) -> str:
         for row in kinds[1:]:
             row.append(_lines_cell(lines["by_kind"].get(row[0])))
         kinds.append(["all", *_share_cells(scores), _lines_cell(lines)])
-    without = f"{scores['unanswered']} answers hold no number"
+    without = f"{scores['unanswered']} answers hold no number{_cut(scores)}"
     return f"{table(judges)}\n\n{table(kinds)}\n\n{without}"
 
 
@@ -107,8 +107,10 @@ def run_table(scores: Dict[str, Any]) -> str:
     told = f", right lines {_lines_cell(lines)}" if lines else ""
     return "\n".join(
         [
-            f"SQuAD F1 {scores['squad']['f1']:.2f}, EM {scores['squad']['em']:.2f}",
-            f"accuracy {100 * scores['math']['accuracy']:.2f} % ({scores['math']['judge']}){told}",
+            f"SQuAD F1 {scores['squad']['f1']:.2f}, EM {scores['squad']['em']:.2f}"
+            f"{_cut(scores['squad'])}",
+            f"accuracy {100 * scores['math']['accuracy']:.2f} % ({scores['math']['judge']}){told}"
+            f"{_cut(scores['math'])}",
             f"trained {scores['parameters']['trained']}, ratio {scores['parameters']['ratio']:.9f}",
             f"eligible {contest['eligible']}, score {contest['score']:.9f}, rank {contest['rank']}",
         ]
@@ -140,6 +142,11 @@ def _share_cells(share: Dict[str, Any]) -> List[str]:
     low, high = (f"{100 * end:.1f}" for end in share["interval"])
     accuracy = _percent(100 * share["accuracy"])
     return [str(share["correct"]), str(share["count"]), accuracy, f"{low} to {high}"]
+
+
+def _cut(scores: Dict[str, Any]) -> str:
+    cut = scores.get("cut")
+    return f", {cut} of {scores['count']} were cut at the limit of new tokens" if cut else ""
 
 
 def _lines_cell(lines: Optional[Dict[str, Any]]) -> str:
