@@ -57,7 +57,12 @@ def test_from_train_json_to_given_records(model, tmp_path):
     done = run("given-records", *options, "--vocab-size", 200, code=2)
     assert "the model's vocabulary 200 ids" in done
     cut = ("--input", conversations, "--tokenizer", model, "--output", tmp_path / "x.mindrecord")
-    done = run("conversation-records", *cut, "--seq-length", 5)
+    done = run("conversation-records", *cut, "--seq-length", 5, code=2)
+    assert "c.json: none of its 3 rows has a label to train on" in done
+    marked = {**PROBLEM, "solution": "see ASSISTANT: " + "5" * 400}
+    source.write_text("\n".join(map(json.dumps, [PROBLEM, marked])))
+    run("conversations", "--input", source, "--output", conversations, "--prompt", "none")
+    done = run("conversation-records", *cut, "--seq-length", 400)
     assert "1 cut and masked, at which the organisers' script stops" in done
 
 

@@ -17,6 +17,7 @@ from tools.llama.huggingface import export_model, import_model, read_shape
 from tools.llama.merging import merge, read_config
 from tools.llama.peft import export_adapter
 from tools.llama.safetensors import SafetensorsFile
+from tools.records.tokenizers import LLAMA3_SPECIAL
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "exported-logits.json").read_text())
 FILES = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
@@ -122,6 +123,20 @@ def test_special_ids_of_a_config(exported):
     config.update(eos_token_id=[7, 9], pad_token_id=None)
     shape = read_shape(config, exported)
     assert (shape.eos_token_id, shape.pad_token_id) == (7, 7)
+
+
+def test_llama_3_s_own_padding_where_the_config_has_none(tmp_path, exported):
+    path = exported / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    words = tokenizer["model"]["vocab"]
+    for place, name in enumerate(LLAMA3_SPECIAL[:3], start=60):
+        words[name] = words.pop(f"w{place}")
+    path.write_text(json.dumps(tokenizer))
+    for pad, expected in ((None, 62), (0, 0)):
+        change(exported / "config.json", pad_token_id=pad)
+        import_model(exported, tmp_path / "back")
+        model = json.loads((tmp_path / "back" / "model.json").read_text())
+        assert model["pad_token_id"] == expected
 
 
 def test_llama_3_is_the_profile_s():

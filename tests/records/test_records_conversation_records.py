@@ -59,10 +59,12 @@ def test_the_organisers_rows_and_what_became_of_them(tiktoken_file, tmp_path):
 
 
 def test_rows_at_which_the_organisers_script_stops_are_counted(tiktoken_file, tmp_path):
-    source = write(tmp_path / "c.json", [[("human", "1?"), ("gpt", "")]] * 3 + EDGES[:2])
-    summary = write_conversation_records(source, tiktoken_file, tmp_path / "x.mindrecord", 20)
-    assert summary["cut"] == summary["without_labels"] == 5
-    assert summary["masked"] == summary["cut_and_masked"] == 3
+    long, marked = "5" * 300, "a mark ASSISTANT: " + "5" * 300
+    rows = [[("human", "1?"), ("gpt", answer)] for answer in (long, long, marked, marked, marked)]
+    source = write(tmp_path / "c.json", rows)
+    summary = write_conversation_records(source, tiktoken_file, tmp_path / "x.mindrecord", 230)
+    assert summary["cut"] == 5 and summary["most_labels"] > 0
+    assert summary["masked"] == summary["cut_and_masked"] == summary["without_labels"] == 3
 
 
 def test_several_processes_give_the_same_bytes(tiktoken_file, tmp_path, monkeypatch):
@@ -85,9 +87,6 @@ def test_ids_that_are_given_count_before_the_files(tiktoken_file, tmp_path):
     end = int(np.flatnonzero(ids[0] == 2)[-1])
     assert ids[0, 0] == 1 and (ids[0, end + 1 :] == 3).all()
     assert [summary["tokenizer"][name] for name in ("bos", "eos", "pad")] == [1, 2, 3]
-    # Where padding is the end, no row's counts agree.
-    summary = write_conversation_records(source, tiktoken_file, output, 300, SpecialIds(1, 2, 2))
-    assert summary["masked"] == 1
 
 
 def test_faults_leave_nothing(tiktoken_file, smollm2_file, tmp_path):
@@ -97,6 +96,11 @@ def test_faults_leave_nothing(tiktoken_file, smollm2_file, tmp_path):
         write_conversation_records(source, tiktoken_file, output, 20)
     with pytest.raises(UserError, match="give --bos-id or --model"):
         write_conversation_records(source, smollm2_file, output, 20, SpecialIds(None, 2, 2))
+    with pytest.raises(UserError, match=r"pad id = end id \(2\) .* give another --pad-id"):
+        write_conversation_records(source, tiktoken_file, output, 300, SpecialIds(1, 2, 2))
+    unlabelled = write(tmp_path / "u.json", EDGES[:2])
+    with pytest.raises(UserError, match="none of its 2 rows has a label"):
+        write_conversation_records(unlabelled, tiktoken_file, output, 20)
     with pytest.raises(UserError, match="0 is no length"):
         write_conversation_records(source, tiktoken_file, output, 0)
     with pytest.raises(UserError, match="the output is the input"):

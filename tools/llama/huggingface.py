@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -76,7 +76,8 @@ def import_model(source: Path, output: Path) -> dict[str, Any]:
     """
     keep_apart(output, source, mark="model.json")
     config = read_resolved(_there(source / "config.json"), ["model_type"])
-    shape = read_shape(config, source / "config.json")
+    tokenizer = find_tokenizer(source)
+    shape = read_shape(config, source / "config.json", open_tokenizer(tokenizer).pad_id)
     tensors = open_tensors(source)
     tied = bool(config.get("tie_word_embeddings")) and hf_name(OUTPUT) not in tensors
     theirs = {name: hf_name(name) for name in shape.parameters()}
@@ -93,8 +94,6 @@ def import_model(source: Path, output: Path) -> dict[str, Any]:
     require_space(output.parent, size)
     with atomic_path(output) as folder:
         folder.mkdir()
-        tokenizer = find_tokenizer(source)
-        open_tokenizer(tokenizer)
         shutil.copyfile(tokenizer, folder / tokenizer.name)
         write_json(folder / "model.json", shape.to_dict())
         total = shape.count() - (shape.vocab_size * shape.hidden_size if tied else 0)
@@ -113,8 +112,13 @@ def find_tokenizer(folder: Path) -> Path:
     raise UserError("holds no tokenizer.json and no tokenizer.model", folder, "add the model's")
 
 
-def read_shape(config: dict[str, Any], path: Path) -> LlamaShape:
-    """The shape in a config.json; UserError for what LlamaForCausalLM here does not compute."""
+def read_shape(
+    config: dict[str, Any], path: Path, vocabulary_pad: Optional[int] = None
+) -> LlamaShape:
+    """The shape in a config.json; UserError for what LlamaForCausalLM here does not compute.
+
+    A config without a padding id takes `vocabulary_pad`, or else its end id.
+    """
     for key, allowed in _MUST_BE.items():
         if config.get(key) not in allowed:
             what = f"{key} is {str(config[key])[:60]!r}, a plain LLaMA has {allowed[0]!r}"
@@ -127,8 +131,8 @@ def read_shape(config: dict[str, Any], path: Path) -> LlamaShape:
         raise UserError(what, path, "this model cannot be converted")
     heads = config.get("num_attention_heads")
     eos = config.get("eos_token_id")
-    pad = config.get("pad_token_id")
     eos = eos[0] if isinstance(eos, list) and eos else eos
+    pads = (config.get("pad_token_id"), vocabulary_pad, eos)
     values = {
         "num_layers": config.get("num_hidden_layers"),
         "hidden_size": config.get("hidden_size"),
@@ -140,7 +144,7 @@ def read_shape(config: dict[str, Any], path: Path) -> LlamaShape:
         "rms_norm_eps": config.get("rms_norm_eps"),
         "bos_token_id": config.get("bos_token_id"),
         "eos_token_id": eos,
-        "pad_token_id": eos if pad is None else pad,
+        "pad_token_id": next((pad for pad in pads if pad is not None), None),
     }
     shape = LlamaShape.from_model_config(values, str(path))
     if config.get("head_dim") not in (None, shape.head_dim):

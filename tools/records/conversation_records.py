@@ -76,8 +76,9 @@ def write_conversation_records(
     ones teach nothing since their two counts differ, at one that is both the organisers' script
     stops, and `without_labels` are all that teach nothing.
 
-    Raises UserError for bad rows, a tokenizer of another kind, and where an id is unknown. A
-    script that calls this needs `if __name__ == "__main__"`, as for `mindrecord.write_records`.
+    Raises UserError for bad rows, a tokenizer of another kind, where an id is unknown, and where no
+    row has a label. A script that calls this needs `if __name__ == "__main__"`, as for
+    `mindrecord.write_records`.
     """
     output, room = Path(output), seq_length + 1
     if seq_length < 1:
@@ -87,6 +88,10 @@ def write_conversation_records(
     opened = open_complete(tokenizer, given, model)
     if opened.bos_id is None:
         raise UserError("says nothing of its begin id", tokenizer, "give --bos-id or --model")
+    if opened.pad_id == opened.eos_id:
+        # The organisers' count would take each row's end for padding, and mask the row.
+        what = f"pad id = end id ({opened.eos_id}) masks every answer"
+        raise UserError(what, model or tokenizer, "give another --pad-id")
     known = SpecialIds(opened.bos_id, opened.eos_id, opened.pad_id)
     job, tally = ConversationJob(source, tokenizer, known, room), _Tally()
     with (
@@ -101,6 +106,9 @@ def write_conversation_records(
                 tally.add(rows)
                 writer.write_arrays(*lay_out(rows, room, opened.pad_id))
                 bar.advance(len(rows.sizes))
+            if not tally.answer_tokens:
+                what = f"none of its {tally.rows} rows has a label to train on"
+                raise UserError(what, source, "choose a greater --seq-length, or check the answers")
         summary = {
             "source": Path(source).name,
             **vars(tally),

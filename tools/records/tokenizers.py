@@ -119,8 +119,9 @@ def open_tokenizer(
     """Open a tokenizer file of any of the three kinds.
 
     The ids are those of the model's profile. Where one is not given, a SentencePiece model's own
-    holds, or LLaMA-3's (128000, 128001, 128002); a tokenizer.json has none. Raises UserError for
-    a file of another kind, a damaged one, and an id outside the vocabulary.
+    holds, or LLaMA-3's (128000, 128001, 128002), also in a tokenizer.json; another tokenizer.json
+    has none. Raises UserError for a file of another kind, a damaged one, and an id outside the
+    vocabulary.
     """
     path = Path(path)
     if path.stat().st_size > LARGEST_FILE:
@@ -278,7 +279,8 @@ class _TokenizerJson(Tokenizer):
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         largest = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
-        super().__init__("tokenizer.json", largest + 1, given)
+        own = SpecialIds(*map(self._tokenizer.token_to_id, LLAMA3_SPECIAL[:3]))
+        super().__init__("tokenizer.json", largest + 1, given.over(own))
         added = self._tokenizer.get_added_tokens_decoder().values()
         self.control_tokens = [token.content for token in added if token.special]
 
