@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tools.files.errors import UserError
 from tools.records.tokenizer_json import export_tokenizer, from_tiktoken
-from tools.records.tokenizers import SpecialIds, open_tokenizer
+from tools.records.tokenizers import SpecialIds, find_tokenizer, open_tokenizer
 
 TEXTS = [
     "计算 4204.22 + -2369.17 等于多少？\n\n### Response:4204.22 + -2369.17 = 1835.05",
@@ -40,6 +43,26 @@ def test_the_same_ids(pair):
 def test_any_text(pair, text):
     tiktoken, converted = pair
     assert converted.encode(text) == tiktoken.encode(text)
+
+
+def test_a_library_without_ignore_merges_is_refused(tiktoken_file, tmp_path, monkeypatch):
+    import tokenizers
+
+    path = tmp_path / "tokenizer.json"
+    path.write_text(from_tiktoken(tiktoken_file), encoding="utf-8")
+    # As tokenizers 0.19.0 reads it.
+    read = tokenizers.Tokenizer.from_str
+    older = SimpleNamespace(from_str=lambda text: read(text.replace('"ignore_merges": true, ', "")))
+    monkeypatch.setattr(tokenizers, "Tokenizer", older)
+    with pytest.raises(UserError, match=r"needs ignore_merges.*put the model's tokenizer\.model"):
+        open_tokenizer(path)
+    shutil.copy(tiktoken_file, tmp_path)
+    assert find_tokenizer(tmp_path).name == "tokenizer.model"
+
+
+def test_older_releases_read_merges_as_strings(tiktoken_file):
+    model = json.loads(from_tiktoken(tiktoken_file))["model"]
+    assert model["ignore_merges"] is True and model["merges"][:2] == ["1 2", "12 3"]
 
 
 @pytest.mark.shared

@@ -16,11 +16,11 @@ from tools.corpus.worked.rows import Styles
 from tools.corpus.worked.styles import Style, work_out
 from tools.files.errors import UserError
 from tools.llama.engines import open_engine
-from tools.llama.generate import LONGEST, tokenizer_path
+from tools.llama.generate import LONGEST
 from tools.llama.greedy import Limits
 from tools.llama.shape import LlamaShape
 from tools.records.prompts import render_answer, render_prompt
-from tools.records.tokenizers import SpecialIds, open_complete
+from tools.records.tokenizers import SpecialIds, find_tokenizer, open_complete
 from tools.settings.resolve import most_new_tokens, read_resolved
 
 # The base model does not work a problem out; what it goes on to say is cut off here.
@@ -89,7 +89,7 @@ class Model:
 
     def __init__(self, folder: Path, training: Training, max_new_tokens: int) -> None:
         self._folder, self._shape = folder, LlamaShape.load(folder / "model.json")
-        path = tokenizer_path(folder)
+        path = find_tokenizer(folder)
         self._tokenizer = open_complete(path, SpecialIds(), folder / "model.json")
         self._limits = Limits(
             max_new_tokens,

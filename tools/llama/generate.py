@@ -17,11 +17,11 @@ from tools.llama.engines import Engine, open_engine
 from tools.llama.greedy import Limits
 from tools.llama.predictions import PromptRow, Unfinished, fingerprint, is_done, read_prompts
 from tools.llama.shape import LlamaShape
+from tools.records.tokenizers import find_tokenizer, open_tokenizer
 
 PathLike = Union[str, Path]
 # Positions of a model, where nobody says otherwise: LLaMA-3's and SmolLM2's.
 LONGEST = 8192
-TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 
 
 def generate(
@@ -93,7 +93,7 @@ class _Task:
         header = {
             "prompts": fingerprints.of(self.prompts),
             "model": fingerprints.of(self.folder / "model.ckpt"),
-            "tokenizer": fingerprints.of(tokenizer_path(self.folder)),
+            "tokenizer": fingerprints.of(find_tokenizer(self.folder)),
             "settings": {**self.settings, "engine": engine.name},
         }
         run_file = self.output.with_name(f"{self.output.stem}.run.json")
@@ -185,19 +185,9 @@ class _Task:
             engine.decode(self.folder, shape, [ids[index] for index in left], limits, done)
 
 
-def tokenizer_path(folder: Path) -> Path:
-    """The tokenizer in a model folder; UserError where there is none."""
-    for name in TOKENIZERS:
-        if (folder / name).is_file():
-            return folder / name
-    raise UserError(f"holds no {' or '.join(TOKENIZERS)}", folder, "put the tokenizer there")
-
-
 def _open_tokenizer(folder: Path, shape: LlamaShape) -> Any:
-    from tools.records.tokenizers import open_tokenizer
-
     return open_tokenizer(
-        tokenizer_path(folder), shape.bos_token_id, shape.eos_token_id, shape.pad_token_id
+        find_tokenizer(folder), shape.bos_token_id, shape.eos_token_id, shape.pad_token_id
     )
 
 

@@ -21,7 +21,7 @@ from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
 from tools.llama.tensors import Tensors, open_tensors
 from tools.llama.writing import copy_renamed
 from tools.records.tokenizer_json import export_tokenizer
-from tools.records.tokenizers import SpecialIds, open_tokenizer
+from tools.records.tokenizers import SpecialIds, find_tokenizer, open_tokenizer
 from tools.settings.resolve import read_resolved
 
 _TORCH = {"Float32": "float32", "Float16": "float16", "BFloat16": "bfloat16"}
@@ -102,14 +102,6 @@ def import_model(source: Path, output: Path) -> dict[str, Any]:
         with progress("convert weights", size, unit="bytes") as bar:
             copy_renamed(tensors, theirs, folder / "model.ckpt", bar.advance)
     return {"tensors": len(theirs), "tied": tied}
-
-
-def find_tokenizer(folder: Path) -> Path:
-    """The tokenizer file of a model's folder; UserError where there is none."""
-    for name in ("tokenizer.json", "tokenizer.model"):
-        if (folder / name).is_file():
-            return folder / name
-    raise UserError("holds no tokenizer.json and no tokenizer.model", folder, "add the model's")
 
 
 def read_shape(

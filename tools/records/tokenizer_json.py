@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Dict, List, Tuple
@@ -74,8 +75,7 @@ def from_tiktoken(path: Path) -> str:
             if len(parts) == 2:  # a token that no merge makes is only found whole
                 merges.append((spelt[parts[0]], spelt[parts[1]]))
     vocabulary = {spelt[token]: rank for token, rank in ranks.items()}
-    # Like tiktoken, it takes a word that is a token as it is.
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, ignore_merges=True))
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(LLAMA3_SPLIT), behavior="isolated"),
@@ -86,7 +86,10 @@ def from_tiktoken(path: Path) -> str:
     tokenizer.add_special_tokens(
         [AddedToken(token, special=True, normalized=False) for token in LLAMA3_SPECIAL]
     )
-    return tokenizer.to_str()
+    document = json.loads(tokenizer.to_str())
+    # Like tiktoken, it takes a word that is a token as it is. Pairs are read from 0.20 on only.
+    document["model"].update(ignore_merges=True, merges=[" ".join(pair) for pair in merges])
+    return json.dumps(document, ensure_ascii=False)
 
 
 def _merged(token: bytes, ranks: Dict[bytes, int], below: int) -> List[bytes]:

@@ -45,6 +45,9 @@ LLAMA3_SPECIAL = (
 # (at about a million spaces), it ends in a Rust panic and `encode` in an exception.
 _ORDINARY = 100_000
 _TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} [0-9]{1,8}")
+# A word that is a token is not put together by merges. Before tokenizers 0.19.1 this key of a
+# tokenizer.json is passed over, and 695 words of LLaMA-3's vocabulary get other ids.
+_WHOLE_WORDS = re.compile(rb'"ignore_merges":\s*true')
 _REMEDY = "name a LLaMA-3 tokenizer.model, a SentencePiece model or a tokenizer.json"
 
 
@@ -143,6 +146,20 @@ def open_tokenizer(
             what = f"the {name} id {value} is outside the vocabulary of {tokenizer.vocab_size}"
             raise UserError(what, path, "give the ids of the model's profile")
     return tokenizer
+
+
+def find_tokenizer(folder: Path) -> Path:
+    """Return the tokenizer file of a model's folder; UserError where there is none.
+
+    tiktoken's tokenizer.model goes before tokenizer.json, which not every release of the library
+    can read (see `_WHOLE_WORDS`); SentencePiece's goes after, since it may lack added tokens.
+    """
+    model, other = folder / "tokenizer.model", folder / "tokenizer.json"
+    if model.is_file() and (not other.is_file() or open_tokenizer(model).kind == "tiktoken"):
+        return model
+    if other.is_file():
+        return other
+    raise UserError("holds no tokenizer.json and no tokenizer.model", folder, "add the model's")
 
 
 def read_model_ids(path: PathLike, tokenizer_size: Optional[int] = None) -> SpecialIds:
@@ -275,6 +292,10 @@ class _TokenizerJson(Tokenizer):
         except Exception as error:  # the library raises bare Exception
             what = f"not a tokenizer.json ({str(error)[:200]})"
             raise UserError(what, path, _REMEDY) from error
+        if _WHOLE_WORDS.search(data) and not getattr(self._tokenizer.model, "ignore_merges", False):
+            what = f"needs ignore_merges, which tokenizers {tokenizers.__version__} does not have"
+            remedy = "put the model's tokenizer.model in its place, or install 0.19.1 or later"
+            raise UserError(what, path, remedy)
         # A file may ask for either; rows are never cut, and padded in one place only.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
