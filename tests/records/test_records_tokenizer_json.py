@@ -65,6 +65,17 @@ def test_older_releases_read_merges_as_strings(tiktoken_file):
     assert model["ignore_merges"] is True and model["merges"][:2] == ["1 2", "12 3"]
 
 
+def test_bos_stands_first_unless_it_is_told_otherwise(pair, tiktoken_file):
+    import tokenizers
+
+    tiktoken, converted = pair
+    library = tokenizers.Tokenizer.from_str(from_tiktoken(tiktoken_file))
+    for text in TEXTS:
+        ids = tiktoken.encode(text)
+        assert library.encode(text).ids == [tiktoken.bos_id, *ids]
+        assert library.encode(text, add_special_tokens=False).ids == converted.encode(text) == ids
+
+
 @pytest.mark.shared
 def test_the_real_vocabulary(shared, tmp_path):
     source = shared / "llama3" / "tokenizer.model"

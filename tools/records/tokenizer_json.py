@@ -22,7 +22,8 @@ def export_tokenizer(source: Path, folder: Path, ids: SpecialIds) -> None:
     """Write the tokenizer `source` into `folder`, with tokenizer_config.json beside it.
 
     A tokenizer.json and a SentencePiece model are copied, tiktoken's text becomes a
-    tokenizer.json. None of them adds BOS by itself: prompts have none here.
+    tokenizer.json, which puts BOS before a text unless it is told otherwise, as Meta's does:
+    llama.cpp's converter knows LLaMA-3 by it. Prompts here have none.
     """
     kind = open_tokenizer(source).kind
     config = {"model_max_length": 8192, "clean_up_tokenization_spaces": False}
@@ -63,7 +64,15 @@ def from_tiktoken(path: Path) -> str:
     merges. The merge that makes a token is that of the two parts that are left when its bytes are
     merged by the ranks below its own.
     """
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        pre_tokenizers,
+        processors,
+    )
 
     ranks = read_ranks(path.read_bytes().removeprefix(MARK), path)
     letters = _letters()
@@ -85,6 +94,12 @@ def from_tiktoken(path: Path) -> str:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(
         [AddedToken(token, special=True, normalized=False) for token in LLAMA3_SPECIAL]
+    )
+    bos = LLAMA3_SPECIAL[0]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A",
+        pair=f"{bos} $A {bos}:1 $B:1",
+        special_tokens=[(bos, tokenizer.token_to_id(bos))],
     )
     document = json.loads(tokenizer.to_str())
     # Like tiktoken, it takes a word that is a token as it is. Pairs are read from 0.20 on only.
