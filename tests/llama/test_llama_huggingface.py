@@ -100,6 +100,7 @@ def change(path, **values):
         ({"rope_scaling": {"factor": 8}}, "its rotation is"),
         ({"rope_parameters": {"rope_type": "llama3"}}, "its rotation is"),
         ({"attention_bias": True}, "attention_bias is 'True', a plain LLaMA has False"),
+        ({"quantization_config": {"quant_method": "fp8"}}, "quantization_config is .*'fp8'"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
         ({"head_dim": 16}, "head_dim is 16, hidden_size / heads 8"),
         ({"hidden_size": "gone"}, "lacks hidden_size"),

@@ -74,6 +74,7 @@ def test_rslora_is_another_alpha(tmp_path, exported):
         ({"peft_type": "IA3"}, "peft_type is 'IA3'"),
         ({"use_dora": True}, "use_dora is"),
         ({"bias": "all"}, "bias is"),
+        ({"lora_bias": True}, "lora_bias is 'True'; only plain LoRA can be converted"),
         ({"modules_to_save": ["lm_head"]}, "modules_to_save is"),
         ({"rank_pattern": {"q_proj": 4}}, "rank_pattern is"),
         ({"r": 0}, "lora_rank"),
@@ -99,8 +100,13 @@ def test_adapters_of_some_layers_and_of_other_models(tmp_path, exported):
     save_file(some, path)
     with pytest.raises(UserError, match=r"lacks .*layers\.0\.self_attn\.q_proj\.lora_A"):
         import_adapter(exported, made.SHAPE, tmp_path / "back")
-    strange = "base_model.model.model.layers.0.mlp.experts.lora_A.weight"
-    save_file({**found, strange: np.zeros((2, 32), np.float32)}, path)
-    with pytest.raises(UserError, match=r"experts.*, which this model has not"):
-        import_adapter(exported, made.SHAPE, tmp_path / "back")
+    for name, told in (
+        ("model.layers.0.mlp.experts.lora_A.weight", r"experts.*, which this model has not"),
+        ("model.layers.0.self_attn.q_proj.lora_A.default.weight", r"default.* save_pretrained"),
+        ("lm_head.weight", r"holds base_model\.model\.lm_head\.weight; .*save_embedding_layers"),
+        ("model.embed_tokens.lora_embedding_A", "only LoRA of linear layers"),
+    ):
+        save_file({**found, f"base_model.model.{name}": np.zeros((2, 32), np.float32)}, path)
+        with pytest.raises(UserError, match=told):
+            import_adapter(exported, made.SHAPE, tmp_path / "back")
     assert not (tmp_path / "back").exists()

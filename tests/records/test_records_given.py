@@ -23,12 +23,12 @@ def rows_of(count, length=LENGTH + 1):
     return ids, labels.astype(np.int32)
 
 
-def write(path, columns, kind="int32", shape=(-1,)):
+def write(path, columns, kind="int32", shape=(-1,), files=1):
     """Row by row, with a schema that leaves the length open: as the organisers' script does."""
     from mindspore.mindrecord import FileWriter
 
     path.parent.mkdir(exist_ok=True)
-    writer = FileWriter(str(path), shard_num=1)
+    writer = FileWriter(str(path), shard_num=files)
     writer.add_schema({name: {"type": kind, "shape": list(shape)} for name in columns}, "qa")
     for row in zip(*columns.values()):
         writer.write_raw_data([dict(zip(columns, row))])
@@ -173,6 +173,14 @@ def test_a_file_that_is_not_whole(theirs, tmp_path):
     with pytest.raises(UserError, match="MindSpore cannot read it"):
         take(short, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_one_file_of_several(tmp_path):
+    ids, labels = rows_of(5)
+    write(tmp_path / "in" / "x.mindrecord", {"input_ids": ids, "labels": labels}, files=3)
+    for name in ("x.mindrecord0", "x.mindrecord2"):
+        with pytest.raises(UserError, match=f"{name}: is one of the 3 files of a data set"):
+            take(tmp_path / "in" / name, tmp_path / "out")
 
 
 def test_a_failed_check_leaves_what_was_there(theirs, tmp_path):

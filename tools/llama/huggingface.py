@@ -33,6 +33,7 @@ _MUST_BE = {
     "hidden_act": ("silu", None),
     "attention_bias": (False, None),
     "mlp_bias": (False, None),
+    "quantization_config": (None,),
 }
 
 

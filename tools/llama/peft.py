@@ -24,6 +24,7 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _MUST_BE = {
     "peft_type": ("LORA",),
     "bias": ("none", None),
+    "lora_bias": (False, None),
     "use_dora": (False, None),
     "fan_in_fan_out": (False, None),
     "modules_to_save": (None, []),
@@ -120,8 +121,7 @@ def open_peft(source: Path, shape: LlamaShape) -> tuple[Tensors, LoraConfig, flo
     known = {peft_name(name): name for name in _all_adapters(shape, every.rank)}
     strange = [name for name in tensors.names() if name not in known]
     if strange:
-        what = f"adapts {strange[0]}, which this model has not"
-        raise UserError(what, tensors.path, "give the base that it was trained on")
+        raise _strange(strange[0], tensors.path)
     parts = {known[name] for name in tensors.names()}
     own = {module.rpartition(".")[2] for module, _ in map(lora_part, parts)}
     alpha = every.alpha * (math.sqrt(every.rank) if config.get("use_rslora") else 1.0)
@@ -140,6 +140,18 @@ def open_peft(source: Path, shape: LlamaShape) -> tuple[Tensors, LoraConfig, flo
             "only adapters of all layers can be converted",
         )
     return Renamed(tensors, names), lora, dropout
+
+
+def _strange(name: str, path: Path) -> UserError:
+    """Return the error for a tensor that is no LoRA matrix of the model."""
+    if not re.search(r"\.lora_[AB]\.", name):  # a saved embedding, or LoRA of one
+        what = f"holds {name}; only LoRA of linear layers can be converted"
+        return UserError(what, path, "save it with save_embedding_layers=False")
+    if not re.search(r"\.lora_[AB]\.weight$", name):  # as in a model's own state_dict
+        what = f"holds {name}, a name that does not end in .lora_A.weight or .lora_B.weight"
+        return UserError(what, path, "save the adapter with PEFT's save_pretrained")
+    what = f"adapts {name}, which this model has not"
+    return UserError(what, path, "give the base that it was trained on")
 
 
 def _all_adapters(shape: LlamaShape, rank: int) -> list[str]:

@@ -48,6 +48,10 @@ class SafetensorsFile(TensorFile):
         self.metadata = header.pop("__metadata__", {})
         entries = {}
         for name, said in header.items():
+            kind = said.get("dtype") if isinstance(said, dict) else None
+            if isinstance(kind, str) and kind not in _NAMES:
+                what = f"tensor {name[:80]!r} is of type {kind[:20]}, which is not supported"
+                raise UserError(what, path, "convert it to BF16, F16 or F32")
             try:
                 entries[name] = _entry(name, said, start)
             except (KeyError, TypeError, ValueError) as error:

@@ -22,6 +22,8 @@ PathLike = Union[str, Path]
 FOLDER = "given"
 # Rows read at a time: a few MB.
 _TOGETHER = 1024
+# Bytes of a header, as MindSpore sets it.
+_LONGEST_HEADER = 16 << 20
 
 
 class _Found(NamedTuple):
@@ -43,14 +45,18 @@ def take_records(
     OUTPUT becomes a link to given/NAME: MindSpore refuses a file under another name than that it
     was written under. It appears last: its existence means the rest is there.
 
-    Raises UserError, naming the row, unless each has `input_ids` and `labels`, int32 of
-    seq_length + 1, its ids in the vocabulary, its labels there or IGNORED, and unless some row has
-    a label that is trained on.
+    Raises UserError for one file of several, and, naming the row, unless each has `input_ids` and
+    `labels`, int32 of seq_length + 1, its ids in the vocabulary, its labels there or IGNORED, and
+    unless some row has a label that is trained on.
     """
     source, output = Path(source), Path(output)
     index = source.with_name(source.name + ".db")
     if not index.is_file():
         raise UserError("no such file", index, "put the index of the records beside them")
+    count = _file_count(source)
+    if count > 1:
+        what = f"is one of the {count} files of a data set, which cannot be taken"
+        raise UserError(what, source, "write its rows into one file (FileWriter's shard_num=1)")
     with atomic_path(output.parent / FOLDER) as folder:
         folder.mkdir()
         for path in (source, index):
@@ -77,6 +83,16 @@ def take_records(
         # Of records made here before.
         Path(f"{output}.db").unlink(missing_ok=True)
     return summary
+
+
+def _file_count(source: Path) -> int:
+    """Return how many files the data set of `source` has, 1 where its header is damaged."""
+    with source.open("rb") as handle:
+        size = int.from_bytes(handle.read(8), "little")
+        try:
+            return len(json.loads(handle.read(min(size, _LONGEST_HEADER)))["shard_addresses"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return 1  # MindSpore says what is wrong
 
 
 def _check(path: Path, source: Path, seq_length: int, vocab_size: int) -> _Found:
