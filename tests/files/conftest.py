@@ -12,8 +12,7 @@ from toy import DATA, DIGEST, GONE
 
 from tools.files import fetching, sources
 from tools.files.artifact import Archive, Artifact
-from tools.files.download import download
-from tools.files.transfer import Http
+from tools.files.download import Http, download
 from tools.files.web import Unavailable
 
 
@@ -31,12 +30,6 @@ def fetch(web, target):
         return download(f"{web.url}/weights.bin", target, size, sha256, http)
 
     return run
-
-
-@pytest.fixture
-def apart(fetch):
-    """The same over four connections; a quarter megabyte is worth one."""
-    return lambda **settings: fetch(**{"parts": 4, "least": 1 << 18, **settings})
 
 
 @pytest.fixture(autouse=True)

@@ -1,115 +1,71 @@
-"""Downloads over several connections, of which any may break, lie, stall or be refused."""
+"""Downloads whose server lies, changes the file, stalls, or is busy."""
 
 from __future__ import annotations
 
-import json
-import threading
+import signal
 import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toy import BODY, BODY_DIGEST, names, page
+from toy import BODY, BODY_DIGEST, page
 
-from tools.files.download import download
-from tools.files.partial import Partial
-from tools.files.transfer import Http
+from tools.files.download import Http, download
+from tools.files.progress import Bar
 from tools.files.web import Unavailable
 
-# --- In parallel ---------------------------------------------------------------------------------
-
-
-def rate(web, **settings):
-    """Served so slowly that all connections have work: 1 s on one."""
-    page(web, speed=len(BODY), **settings)
-
-
-def test_parts_arrive_on_connections_of_their_own(web, target, apart):
-    rate(web)
-    began = time.monotonic()
-    apart()
-    assert target.read_bytes() == BODY
-    assert names(target.parent) == ["weights.bin"]
-    assert web.at_once == 4
-    assert time.monotonic() - began < 0.7
-    first, *ranged = web.requests
-    assert first[1] is None and len(ranged) >= 3
-    assert all(wanted and condition == '"one"' for _, wanted, condition in ranged)
-    # What a connection sends on until it is cut lies in buffers.
-    assert web.sent < 1.3 * len(BODY)
+# --- Ranges and versions -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "settings", [{"ranges": False}, {"etag": None}, {"length": False}, {"ranges": "wrong"}]
+    "settings, again",
+    [
+        ({"ranges": False}, 100_000),
+        ({"ranges": "wrong"}, 100_000),
+        ({"etag": None}, 100_000),
+        ({"length": False}, 0),
+    ],
 )
-def test_one_stream_where_parts_cannot_be_had(web, target, apart, settings):
-    page(web, speed=4 * len(BODY), **settings)
-    apart()
+def test_what_is_sent_again_after_a_break(web, target, fetch, settings, again):
+    page(web, drops=[100_000], **settings)
+    fetch(size=len(BODY))
     assert target.read_bytes() == BODY
-    assert web.sent < 1.6 * len(BODY)
+    # Of the wrong range some bytes are sent as well, before the server sees that nobody listens.
+    assert web.sent >= len(BODY) + again
+    assert web.sent == len(BODY) + again or settings == {"ranges": "wrong"}
 
 
-def test_parts_without_a_version_where_a_digest_will_judge(web, target, apart):
-    rate(web, etag=None)
-    apart(sha256=BODY_DIGEST)
+def test_ranges_without_a_version_where_a_digest_will_judge(web, target, fetch):
+    page(web, drops=[500_000, 1_000_000], etag=None)
+    fetch(sha256=BODY_DIGEST)
     assert target.read_bytes() == BODY
-    assert web.at_once == 4
+    assert web.sent == len(BODY)
 
 
-def test_small_files_are_worth_one_connection(web, target, fetch):
-    page(web)
-    fetch(parts=4, least=len(BODY) // 2 + 1)
-    assert len(web.requests) == 1
-
-
-def test_every_part_goes_on_after_drops(web, target, apart):
-    rate(web, drops=[200_000, 0, 50_000, 1, 70_000, 300_000, 10_000])
-    apart()
-    assert target.read_bytes() == BODY
-    assert web.sent < 1.3 * len(BODY)
-
-
-def test_busy_for_all_but_two(web, target, apart):
-    """Connections that are refused leave; their work falls to the others."""
-    rate(web, limit=2)
-    apart(attempts=2)
-    assert target.read_bytes() == BODY
-    assert web.sent < 1.3 * len(BODY)
-
-
-def test_parts_go_on_in_a_later_run(web, target, apart):
-    rate(web, statuses=[200] * 4 + [404] * 99, drops=[300_000] * 4)
-    with pytest.raises(Unavailable, match="404"):
-        apart()
-    record = json.loads(target.with_name("weights.bin.part.json").read_text())
-    missing = sum(end - first for first, end in record["missing"])
-    assert len(record["missing"]) == 4
-    assert missing == len(BODY) - 4 * 300_000
-    page(web)
-    sent = web.sent
-    apart()
-    assert target.read_bytes() == BODY
-    assert web.sent - sent == missing
-
-
+@pytest.mark.parametrize("where", ["meanwhile", "in a later run"])
 @pytest.mark.parametrize("honest", [True, False])
-def test_versions_are_never_mixed(web, target, apart, honest):
-    """The file changes while its parts arrive, on a server that heeds If-Range and on one not."""
-    rate(web, honest=honest)
+def test_versions_are_never_mixed(web, target, fetch, honest, where):
+    """The file changes after half of it, on a server that heeds If-Range and on one not."""
+    page(web, drops=[len(BODY) // 2], honest=honest)
     real = web._answer
 
     def answer(handler):
-        if len(web.requests) == 2:
+        if len(web.requests) == 1:
             page(web, body=BODY[::-1], etag='"two"', honest=honest)
         real(handler)
 
     web._answer = answer
-    apart()
+    if where == "in a later run":
+        with pytest.raises(Unavailable):
+            fetch(attempts=1)
+    fetch()
     assert target.read_bytes() == BODY[::-1]
+    assert web.requests[1][1:] == (f"bytes={len(BODY) // 2}-{len(BODY) - 1}", '"one"')
 
 
-def test_a_file_that_keeps_changing_is_given_up(web, target, apart):
-    rate(web)
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_file_that_keeps_changing_is_given_up(web, target, fetch, honest):
+    page(web, drops=[100_000] * 99, honest=honest)
     real, count = web._answer, iter(range(999))
 
     def answer(handler):
@@ -117,18 +73,25 @@ def test_a_file_that_keeps_changing_is_given_up(web, target, apart):
         real(handler)
 
     web._answer = answer
-    with pytest.raises(Unavailable, match="keeps changing"):
-        apart(attempts=3)
-    assert names(target.parent) == []
+    with pytest.raises(Unavailable, match="tried 3 times"):
+        fetch(attempts=3)
+    assert len(web.requests) == 3
+
+
+def test_what_arrives_counts_only_once(web, target, fetch):
+    """A stream that breaks off at the same place again and again does not go on for ever."""
+    page(web, drops=[100_000] * 99, ranges=False)
+    with pytest.raises(Unavailable, match=r"broke off.*, tried 4 times"):
+        fetch()
+    assert len(web.requests) == 4
 
 
 # --- Slow and silent lines -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("parts", [1, 4])
-def test_a_silent_line_is_cut_and_made_anew(web, target, apart, parts):
+def test_a_silent_line_is_cut_and_made_anew(web, target, fetch):
     page(web, stalls=[400_000])
-    apart(parts=parts, timeout=0.3)
+    fetch(timeout=0.3)
     assert target.read_bytes() == BODY
     assert web.sent < 1.6 * len(BODY)
 
@@ -155,30 +118,30 @@ def test_an_hour_is_not_waited_for(web, target, fetch):
     assert len(web.requests) == 1
 
 
-def test_ctrl_c_keeps_what_has_arrived(web, target, apart, monkeypatch):
-    rate(web)
-    real = Partial.write
-
-    def write(self, span, data):
-        if threading.current_thread() is threading.main_thread() and self.arrived > 10**6:
-            raise KeyboardInterrupt
-        return real(self, span, data)
-
-    monkeypatch.setattr(Partial, "write", write)
-    with pytest.raises(KeyboardInterrupt):
-        apart()
-    monkeypatch.undo()
-    sent = web.sent
+def test_ctrl_c_keeps_what_has_arrived(web, target, fetch, monkeypatch):
     page(web)
-    apart()
+    real = Bar.reach
+
+    def reach(self, done):
+        real(self, done)
+        if done > 10**6:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Bar, "reach", reach)
+    with pytest.raises(KeyboardInterrupt):
+        fetch()
+    monkeypatch.undo()
+    arrived = target.with_name("weights.bin.part").stat().st_size
+    assert arrived > 10**6
+    fetch()
     assert target.read_bytes() == BODY
-    assert web.sent - sent < len(BODY) - 10**6 + (1 << 18)
+    assert web.requests[-1][1] == f"bytes={arrived}-{len(BODY) - 1}"
 
 
 @given(data=st.data())
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_breaks_the_file_is_right(web, target, data):
-    """Any drops, busy answers and number of parts: the file is right or it is not there."""
+    """Any drops and busy answers: the file is right or it is not there."""
     body = data.draw(st.binary(max_size=400)) * 40
     page(
         web,
@@ -189,7 +152,7 @@ def test_whatever_breaks_the_file_is_right(web, target, data):
         honest=data.draw(st.booleans()),
     )
     target.unlink(missing_ok=True)
-    http = Http(parts=data.draw(st.integers(1, 5)), least=64, pause=0, timeout=5)
+    http = Http(pause=0, timeout=5)
     try:
         download(f"{web.url}/weights.bin", target, http=http)
     except Unavailable:

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 
 from tools.files.artifact import Artifact, Fetched
 from tools.files.atomic import write_json
+from tools.files.download import Http
 from tools.files.errors import UserError
 from tools.files.hashing import Content, WrongContent, check_content, content_of
 from tools.files.lock import run_lock
@@ -30,7 +31,6 @@ from tools.files.sources import (
     sources_of,
     unpack_all,
 )
-from tools.files.transfer import Http
 from tools.files.web import Unavailable, is_url
 
 RECORD = "fetched.json"

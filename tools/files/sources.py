@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 
 from tools.files.archives import extract_all, extract_member, member_name
 from tools.files.artifact import Artifact
-from tools.files.download import download
+from tools.files.download import Http, download
 from tools.files.errors import UserError
 from tools.files.hashing import Content, WrongContent, check_content, content_of, read_chunks, store
 from tools.files.packages import download_wheel
 from tools.files.progress import progress
 from tools.files.space import require_space
-from tools.files.transfer import Http
 from tools.files.web import Unavailable, content_length, is_url, join_url, without_password
 
 ARCHIVES = ".archives"
@@ -241,11 +240,5 @@ def _room(path: Path, size: Optional[int], sources: List[Source], timeout: float
             size = there.stat().st_size if there.is_file() else None
         elif source.kind == URL:
             size = content_length(source.place, timeout)
-    return max(0, (size or 0) - _allocated(path.with_name(path.name + ".part")))
-
-
-def _allocated(path: Path) -> int:
-    try:
-        return path.stat().st_blocks * 512  # a part has holes where nothing has arrived
-    except OSError:
-        return 0
+    part = path.with_name(f"{path.name}.part")
+    return max(0, (size or 0) - (part.stat().st_size if part.is_file() else 0))
