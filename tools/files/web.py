@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Mapping, Optional, Tuple
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from tools.files.errors import UserError
 
@@ -51,22 +51,27 @@ def open_url(
 ) -> Any:
     """Return the response of requests (2xx), its body still to be read from `raw`.
 
-    Redirects have been followed. timeout: seconds of silence. Raises Interrupted where another try
-    may help, Unavailable where it does not, also for what is no URL.
+    timeout: seconds of silence. Raises Interrupted where another try may help, Unavailable where it
+    does not, also for what is no URL.
     """
     import requests  # takes a while, and most commands fetch nothing
 
     where = without_password(url)
+    options = {"headers": {**_HEADERS, **headers}, "timeout": timeout, "stream": True}
     try:
         with requests.Session() as session:
-            session.max_redirects = _MOST_REDIRECTS
-            if url.startswith("https:"):
-                session.adapters.pop("http://")  # no redirect leads to a line that all can read
-            response = session.request(
-                method, url, headers={**_HEADERS, **headers}, timeout=timeout, stream=True
-            )
-    except requests.TooManyRedirects as error:
-        raise Unavailable(f"more than {_MOST_REDIRECTS} redirects", where) from error
+            # Followed below: requests reads a redirect's body, however long, and takes a password
+            # along on the same host.
+            session.resolve_redirects = lambda *_, **__: iter(())
+            for _ in range(_MOST_REDIRECTS + 1):
+                if url.lower().startswith("https:"):
+                    session.adapters.pop("http://", None)  # from here on none may read along
+                response = session.request(method, url, **options)
+                location = session.get_redirect_target(response)
+                if not location:
+                    return _checked(response, where)
+                response.close()
+                url = urljoin(requests.utils.urldefragauth(response.url), location)
     except ValueError as error:  # all that requests finds wrong with an address is one
         what = without_password(str(error))
         raise Unavailable(f"not a usable URL, or a redirect to none ({what})", where) from error
@@ -75,7 +80,8 @@ def open_url(
             what = "its certificate is not trusted, REQUESTS_CA_BUNDLE=FILE names others that are"
             raise Unavailable(what, where) from error
         raise Interrupted(f"cannot be reached ({reason(error)})") from error
-    return _checked(response, where)
+    what = f"more than {_MOST_REDIRECTS} redirects, the last to {without_password(url)}"
+    raise Unavailable(what, where)
 
 
 def _checked(response: Any, where: str) -> Any:
