@@ -56,7 +56,7 @@ def open_url(
     """
     import requests  # takes a while, and most commands fetch nothing
 
-    where = without_password(url)
+    where, response = without_password(url), None
     options = {"headers": {**_HEADERS, **headers}, "timeout": timeout, "stream": True}
     try:
         with requests.Session() as session:
@@ -73,8 +73,8 @@ def open_url(
                 response.close()
                 url = urljoin(requests.utils.urldefragauth(response.url), location)
     except ValueError as error:  # all that requests finds wrong with an address is one
-        what = without_password(str(error))
-        raise Unavailable(f"not a usable URL, or a redirect to none ({what})", where) from error
+        what = "a redirect that is not followed" if response is not None else "not a usable URL"
+        raise Unavailable(f"{what} ({without_password(str(error))})", where) from error
     except OSError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             what = "its certificate is not trusted, REQUESTS_CA_BUNDLE=FILE names others that are"
