@@ -45,6 +45,8 @@ MASTER_ADDR ?=
 MASTER_PORT ?=
 MIRROR  ?=
 WEIGHTS_URL ?=
+# `1`: the commands are shown as they run, too.
+V       ?=
 # Of a grader: the zip, how deep it is measured, and what else `tools.grade` is to be told.
 SUBMISSION ?=
 DEPTH      ?= verify
@@ -81,16 +83,13 @@ R := runs/$(RUN)
 PUBLISHED     := $(patsubst %/,%,$(or $(ADAPTER),material/embedded/adapters/$(PROFILE)))
 PUBLISHED_RUN := adapter-$(notdir $(PUBLISHED))
 C := $(R)/config
-STAGE = $(PYTHON) -m tools.stage --run $(R) --stage
-
-profile_value = $(shell sed -n '/^$(1):/,/^[a-z]/s/^  $(2): *\([^ ]*\).*/\1/p' configs/$(PROFILE)/profile.yaml 2>/dev/null)
 
 PIPELINE := fetch convert baseline finetune merge evaluate report all submit merge-published
 
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT ADAPTER BASELINE Q\n           WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT ADAPTER BASELINE Q V\n           WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
 	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
 
@@ -126,37 +125,40 @@ $(VENV)-dev: requirements/dev.txt $(VENV)
 	@touch $@
 
 # --- The pipeline ------------------------------------------------------------------------------
-# Two makes on one run would write into each other's files: the second is refused. The lock is
-# an open file, inherited by all that runs below it, and gone when the last of them is.
+# Two makes. The first sets up and starts tools.run, which takes hold of the run (a second command on
+# it is refused), resolves profile and variables into runs/RUN/config and run.mk, and starts the
+# second make: it reads run.mk and makes the files.
+
+.PHONY: $(PIPELINE)
+RESOLVE = $(PYTHON) -m tools.run $(R) --profile '$(PROFILE)' --budget '$(BUDGET)' --seed '$(SEED)' \
+	--resume '$(RESUME)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(CARDS),--cards '$(CARDS)') \
+	$(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') $(if $(INIT),--init '$(INIT)') \
+	$(if $(ADAPTER),--untrained)
 
 ifndef PIPELINE_LOCKED
-
-.PHONY: $(PIPELINE)
+ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
 $(PIPELINE): | $(VENV)
-	+@$(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,$(PYTHON) -m tools.lock $(R) --) $(MAKE) $@ PIPELINE_LOCKED=resolve
-
-else ifeq ($(PIPELINE_LOCKED),resolve)
-
-# First the resolved config, by a make of its own, so that the next one sees its files' true times.
-.PHONY: $(PIPELINE)
-$(PIPELINE): $(C)/resolved
+	+@$(RESOLVE) -- $(MAKE) $@ PIPELINE_LOCKED=yes
+else
+# `make -n` writes nothing: it shows the stages by what was resolved last, if anything was.
+$(PIPELINE): | $(VENV)
+	@$(RESOLVE)
 	+@$(MAKE) $@ PIPELINE_LOCKED=yes
-
-# What the command line says; the file changes only when that changes.
-VARIABLES := $(foreach name,PROFILE BUDGET RECIPE SEED CARDS HBM RECORDS INIT,$(name)=$($(name)))
-.PHONY: changed
-$(C)/variables: $(if $(filter-out $(VARIABLES),$(file < $(C)/variables))$(filter-out $(file < $(C)/variables),$(VARIABLES)),changed)
-	@mkdir -p $(C) 2>/dev/null && test -w $(C) || { echo "error: $(C): cannot be written to; make it writable or choose another run: RUN=NAME" >&2; exit 2; }
-	@printf '%s\n' '$(VARIABLES)' > $@
-
-# One small file a subject, rewritten only when its content changes: then what needs it is remade.
-$(C)/resolved: $(C)/variables $(wildcard configs/$(PROFILE)/*.yaml configs/recipes/*.yaml)
-	@$(PYTHON) -m tools.convert config --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') --seed '$(SEED)' --resume '$(RESUME)' $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') $(if $(INIT),--init '$(INIT)') $(if $(ADAPTER),--untrained) --output $(C)
-	@touch $@
-
+endif
 else
 
-.PHONY: $(PIPELINE)
+# $(call stage,NAME,WORDS…): one of tools/, its time and memory recorded; V=1 shows the command.
+define stage
+$(if $(V),,@)$(PYTHON) -m tools.stage --run $(R) --stage $(1) -- $(PYTHON) -m tools.$(2)
+endef
+
+# What make must know of the profile: WEIGHTS, TRAIN_JSON, READING, TOKENIZER, VOCABULARY, GONE.
+ifneq ($(wildcard $(R)/run.mk),)
+  include $(R)/run.mk
+else
+  $(info $(R)/run.mk is not made yet: what the profile fetches is not shown)
+  TOKENIZER := $(R)/base/tokenizer.model
+endif
 
 PROMPTS := $(patsubst %,$(R)/prompts/%.jsonl,squad valid test)
 
@@ -173,73 +175,52 @@ all: report convert  ## everything above
 	@echo "$(R)/report/report.md"
 submit: convert submission/$(TEAM).zip  ## all, then submission/TEAM/ and TEAM.zip, checked
 
+# One small file a subject, rewritten when its content changes: then what needs it is remade.
 SLICES := profile model tokenizer corpus records prompts evaluation training
 $(SLICES:%=$(C)/%.json) $(C)/finetune.yaml: ;
 
-# Where the model and its vocabulary come from decides what they are made of.
-SOURCE         := $(call profile_value,model,source)
-TOKENIZER_KIND := $(call profile_value,tokenizer,kind)
-ARTEFACT       := $(if $(filter seed,$(SOURCE)),,$(M)/$(call profile_value,model,file))
-has_artefact    = $(shell grep -qs '^artifacts:.*[[ ]$(1)[],]' configs/$(PROFILE)/profile.yaml && echo yes)
-VOCABULARY     := $(if $(filter file,$(TOKENIZER_KIND)),$(M)/$(call profile_value,tokenizer,file))
-TRAIN_JSON     := $(if $(call has_artefact,contest-train),$(M)/train.json)
-READING        := $(if $(call has_artefact,squad-dev),$(M)/dev-v1.1.json,material/embedded/reading.json)
-
-# Of what was fetched, what is gone: deleted by hand, it is fetched again.
-GONE := $(filter-out $(notdir $(wildcard $(M)/*)),$(shell sed -n 's/^ *"file": "\(.*\)",$$/\1/p' $(M)/fetched.json 2>/dev/null))
 .PHONY: gone
-$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml artifacts.lock) $(if $(GONE),gone)
-	$(STAGE) fetch -- $(PYTHON) -m tools.fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)'
+$(M)/fetched.json: configs/artifacts.yaml $(wildcard configs/$(PROFILE)/profile.yaml artifacts.lock) $(GONE)
+	$(call stage,fetch,fetch --profile '$(PROFILE)' --output $(M) --mirror '$(MIRROR)')
 # Right files keep their time, even if fetched again: what did not change remakes nothing.
-$(sort $(filter $(M)/%,$(ARTEFACT) $(TRAIN_JSON) $(READING) $(VOCABULARY))): | $(M)/fetched.json ;
+$(sort $(filter $(M)/%,$(WEIGHTS) $(TRAIN_JSON) $(READING) $(VOCABULARY))): | $(M)/fetched.json ;
 
-$(R)/base/model.ckpt: $(C)/model.json $(ARTEFACT)
-	$(STAGE) convert-weights -- $(PYTHON) -m tools.convert weights --config $< --material $(M) --output $@
+$(R)/base/model.ckpt: $(C)/model.json $(WEIGHTS)
+	$(call stage,convert-weights,convert weights --config $< --material $(M) --output $@)
 
 $(R)/corpus/corpus.json: $(C)/corpus.json $(TRAIN_JSON)
-	$(STAGE) convert-math -- $(PYTHON) -m tools.convert math --config $< $(if $(TRAIN_JSON),--input $(TRAIN_JSON)) --folder $(R)/corpus
+	$(call stage,convert-math,convert math --config $< $(if $(TRAIN_JSON),--input $(TRAIN_JSON)) --folder $(R)/corpus)
 
-ifeq ($(TOKENIZER_KIND),gguf)
-TOKENIZER := $(R)/base/tokenizer.json
-$(TOKENIZER): $(C)/tokenizer.json $(ARTEFACT)
-	$(STAGE) convert-tokenizer -- $(PYTHON) -m tools.convert tokenizer --gguf $(ARTEFACT) --output $@
-else ifeq ($(TOKENIZER_KIND),sentencepiece)
-TOKENIZER := $(R)/base/tokenizer.model
-$(TOKENIZER): $(C)/tokenizer.json $(R)/corpus/corpus.json material/embedded/reading.json
-	$(STAGE) convert-tokenizer -- $(PYTHON) -m tools.convert tokenizer --config $< --train $(R)/corpus/train.jsonl --text material/embedded/reading.json --output $@
-else
-TOKENIZER := $(R)/base/tokenizer.model
 $(TOKENIZER): $(C)/tokenizer.json $(VOCABULARY)
-	@mkdir -p $(@D) && cp $(VOCABULARY) $@.partial && mv $@.partial $@
-endif
+	$(call stage,convert-tokenizer,convert tokenizer --config $< $(VOCABULARY_OPTIONS) --output $@)
 
 # It tells people what the corpus costs in tokens; the report tells how long that took.
 $(R)/corpus/tokens.json: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER)
-	$(STAGE) convert-describe -- $(PYTHON) -m tools.convert describe --config $< --folder $(@D) --tokenizer $(TOKENIZER)
+	$(call stage,convert-describe,convert describe --config $< --folder $(@D) --tokenizer $(TOKENIZER))
 
 ifneq ($(RECORDS),)
 # Checked and taken as it is; what is held out still comes from the corpus.
 $(R)/records/train.mindrecord: $(C)/records.json $(RECORDS)
-	$(STAGE) convert-records -- $(PYTHON) -m tools.convert given-records --config $< --input '$(RECORDS)' --output $@
+	$(call stage,convert-records,convert given-records --config $< --input '$(RECORDS)' --output $@)
 else
 $(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json material/embedded/reading-train.json | $(R)/base/model.ckpt $(C)/evaluation.json
-	$(STAGE) convert-records -- $(PYTHON) -m tools.convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --evaluation $(C)/evaluation.json --output $@
+	$(call stage,convert-records,convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --evaluation $(C)/evaluation.json --output $@)
 endif
 
 $(R)/prompts/squad.jsonl: $(C)/prompts.json $(READING)
-	$(STAGE) convert-squad -- $(PYTHON) -m tools.convert squad --config $< --input $(READING) --output $@
+	$(call stage,convert-squad,convert squad --config $< --input $(READING) --output $@)
 $(R)/prompts/valid.jsonl: $(C)/records.json $(R)/corpus/corpus.json
-	$(STAGE) convert-valid -- $(PYTHON) -m tools.convert prompts --config $< --input $(R)/corpus/valid.jsonl --output $@
+	$(call stage,convert-valid,convert prompts --config $< --input $(R)/corpus/valid.jsonl --output $@)
 $(R)/prompts/test.jsonl: $(C)/records.json $(R)/corpus/corpus.json
-	$(STAGE) convert-test -- $(PYTHON) -m tools.convert prompts --config $< --input $(R)/corpus/test.jsonl --output $@
+	$(call stage,convert-test,convert prompts --config $< --input $(R)/corpus/test.jsonl --output $@)
 
 # What is asked are the prerequisites below prompts/. The test problems are asked of the base and of
 # the chosen checkpoint alone: a choice among many would flatter what it is made on.
-GENERATE = $(PYTHON) -m tools.generate --config $(C)/evaluation.json $(patsubst %,--prompts %,$(filter $(PROMPTS),$^))
+GENERATE = generate --config $(C)/evaluation.json $(patsubst %,--prompts %,$(filter $(PROMPTS),$^))
 SCORE    = $(PYTHON) -m tools.score $(1) --styles $(C)/corpus.json --output $@
 
 $(R)/baseline/test.jsonl: $(C)/evaluation.json $(R)/base/model.ckpt $(TOKENIZER) $(R)/prompts/squad.jsonl $(R)/prompts/test.jsonl
-	$(STAGE) baseline -- $(GENERATE) --model $(R)/base --output-folder $(@D)
+	$(call stage,baseline,$(GENERATE) --model $(R)/base --output-folder $(@D))
 	@touch $@
 $(R)/baseline/scores.json: $(R)/baseline/test.jsonl $(C)/corpus.json configs/contest.yaml
 	@$(call SCORE,run) --squad $(@D)/squad.jsonl --math $< --parameters $(R)/base/parameters.json
@@ -248,27 +229,27 @@ HOSTS = $(if $(NODES),--nodes '$(NODES)') $(if $(NODE_RANK),--node-rank '$(NODE_
 	$(if $(MASTER_ADDR),--master-addr '$(MASTER_ADDR)') $(if $(MASTER_PORT),--master-port '$(MASTER_PORT)')
 INIT_FILES = $(if $(INIT),$(wildcard $(INIT:%/=%)/adapters/*.ckpt $(INIT:%/=%)/*.ckpt $(INIT:%/=%)/*.safetensors $(filter %.ckpt %.safetensors,$(INIT))))
 $(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(C)/training.json $(R)/base/model.ckpt $(R)/records/train.mindrecord $(INIT_FILES)
-	$(STAGE) finetune -- $(PYTHON) -m tools.finetune --config $< --model $(C)/model.json --training $(C)/training.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(if $(INIT),--init '$(INIT)') $(HOSTS)
+	$(call stage,finetune,finetune --config $< --model $(C)/model.json --training $(C)/training.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(if $(INIT),--init '$(INIT)') $(HOSTS))
 
 $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
-	$(STAGE) merge -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D)
+	$(call stage,merge,merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D))
 	@touch $@
 
 # Held against its run.json: what was altered, or is of another base, is refused.
 merge-published: $(R)/adapter/merged/1/merge.json
 $(R)/adapter/merged/1/merge.json: $(PUBLISHED)/adapter_model.safetensors $(R)/base/model.ckpt $(TOKENIZER)
-	$(STAGE) merge-published -- $(PYTHON) -m tools.merge --base $(R)/base/model.ckpt --adapters $(PUBLISHED) --config $(PUBLISHED)/finetune.yaml --output $(R)/adapter/merged
+	$(call stage,merge-published,merge --base $(R)/base/model.ckpt --adapters $(PUBLISHED) --config $(PUBLISHED)/finetune.yaml --output $(R)/adapter/merged)
 	@touch $@
 
 $(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done $(R)/prompts/squad.jsonl $(R)/prompts/valid.jsonl
-	$(STAGE) evaluate -- $(GENERATE) $$(printf -- '--model %s ' $(R)/merged/*/) --output-folder $(@D)
+	$(call stage,evaluate,$(GENERATE) $$(printf -- '--model %s ' $(R)/merged/*/) --output-folder $(@D))
 	@touch $@
 JUDGED = --parameters $(R)/finetune/parameters.json --baseline $(R)/baseline/scores.json
 CHOSEN = $$(sed -n 's/^  "checkpoint": \([0-9]*\),$$/\1/p' $(R)/evaluate/best.json)
 $(R)/evaluate/best.json: $(R)/evaluate/generated $(R)/baseline/scores.json configs/contest.yaml
 	@$(call SCORE,checkpoints) $(JUDGED) --folder $(@D) --steps $(R)/finetune/adapters/steps.json --merged $(R)/merged
 $(R)/evaluate/test.jsonl: $(R)/evaluate/best.json $(C)/evaluation.json $(R)/prompts/test.jsonl
-	$(STAGE) evaluate-test -- $(GENERATE) --model $(R)/merged/$(CHOSEN) --output-folder $(@D)
+	$(call stage,evaluate-test,$(GENERATE) --model $(R)/merged/$(CHOSEN) --output-folder $(@D))
 	@touch $@
 $(R)/evaluate/scores.json: $(R)/evaluate/test.jsonl $(R)/evaluate/best.json $(R)/baseline/scores.json
 	@$(call SCORE,run) $(JUDGED) --squad $(@D)/$(CHOSEN)/squad.jsonl --math $<
@@ -276,14 +257,14 @@ $(R)/evaluate/scores.json: $(R)/evaluate/test.jsonl $(R)/evaluate/best.json $(R)
 # Of a published adapter. Not a file target: what is made already takes seconds, and is compared.
 ifneq ($(ADAPTER),)
 evaluate: $(R)/base/model.ckpt $(TOKENIZER)
-	$(STAGE) measure -- $(PYTHON) -m tools.publish measure --adapter '$(ADAPTER)' --base $(R)/base --output $(R)/adapter $(if $(filter again,$(BASELINE)),--baseline)
+	$(call stage,measure,publish measure --adapter '$(ADAPTER)' --base $(R)/base --output $(R)/adapter $(if $(filter again,$(BASELINE)),--baseline))
 endif
 
 $(R)/report/report.md: $(R)/evaluate/scores.json $(R)/baseline/scores.json $(R)/finetune/run.json $(wildcard submission/report.* submission/texts.yaml submission/method.md) $(R)/corpus/tokens.json
-	$(STAGE) report -- $(PYTHON) -m tools.report --run $(R) --output $(@D)
+	$(call stage,report,report --run $(R) --output $(@D))
 
 submission/$(TEAM).zip: $(R)/report/report.md
-	$(STAGE) submit -- $(PYTHON) -m tools.submit --run $(R) --team '$(TEAM)' --output submission $(if $(WEIGHTS_URL),--weights-url '$(WEIGHTS_URL)')
+	$(call stage,submit,submit --run $(R) --team '$(TEAM)' --output submission $(if $(WEIGHTS_URL),--weights-url '$(WEIGHTS_URL)'))
 	@$(PYTHON) -m tools.check submission $@
 
 endif
@@ -348,7 +329,7 @@ lint: $(VENV)-dev  ## ruff, file checks, configs
 REFERENCE_PYTHON ?=
 bench: $(VENV)  ## compare with transformers, live (REFERENCE_PYTHON=…)
 	@test -n '$(REFERENCE_PYTHON)' || { echo "error: REFERENCE_PYTHON: name a Python that has torch, transformers and gguf" >&2; exit 2; }
-	$(PYTHON) -m benchmarks.logits --reference '$(REFERENCE_PYTHON)' --gguf $(M)/$(call profile_value,model,file) --base $(R)/base
+	$(PYTHON) -m benchmarks.logits --reference '$(REFERENCE_PYTHON)' --gguf $(wildcard $(M)/*.gguf) --base $(R)/base
 
 .PHONY: clean distclean
 # A training of hours goes only by its run's name, given to this command itself.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -43,9 +44,9 @@ def main(tokenizer: Path, run: str, output: Optional[Path]) -> None:
     shape = {**native["model"]["model_config"], "num_layers": _LAYERS}
     native = cut_down(native, shape, 1)
     (work / "finetune.yaml").write_text(yaml.safe_dump(native, sort_keys=False), "utf-8")
-    stacks.run(
-        PYPI, "config", "tools.convert", "config", "--profile", "llama3-8b", "--output", work,
-    )  # fmt: skip
+    stacks.run(PYPI, "config", "tools.run", work, "--profile", "llama3-8b")
+    for name in ("model", "records", "corpus"):
+        shutil.copy(work / f"config/{name}.json", work)
     model = json.loads((work / "model.json").read_text("utf-8"))
     model.update(source="seed", file=None)
     model["model_config"]["num_layers"] = _LAYERS

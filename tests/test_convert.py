@@ -11,15 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from tools.convert import main
-from tools.corpus import recipe_faults
-from tools.files.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 READING = ROOT / "material" / "embedded" / "reading.json"
-SUBCOMMANDS = (
-    *("math", "describe", "records", "squad", "prompts", "tokenizer"),
-    *("weights", "config"),
-)
+SUBCOMMANDS = ("math", "describe", "records", "squad", "prompts", "tokenizer", "weights")
 
 
 def run(*arguments, code=0):
@@ -192,7 +187,7 @@ def test_squad(tmp_path):
         ("tokenizer", "--output", "t.model"),
         ("tokenizer", "--output", "t.model", "--gguf", READING, "--train", READING),
         ("tokenizer", "--output", "t.model", "--train", READING),
-        ("tokenizer", "--output", "t.json", "--gguf", READING, "--vocab-size", 5),
+        ("tokenizer", "--output", "t.model", "--whole", READING, "--train", READING),
         ("records", "--input", READING),
         ("squad", "--input", "nowhere.json", "--output", "x.jsonl"),
         ("prompts", "--input", READING, "--output", "x.jsonl", "--prompt", "squad"),
@@ -200,51 +195,6 @@ def test_squad(tmp_path):
 )
 def test_usage_errors(arguments):
     assert "Usage:" in run(*arguments, code=2)
-
-
-def test_config_with_a_recipe_that_the_corpus_cannot_make(tmp_path, monkeypatch):
-    def faults(mix, path):
-        assert mix.about and path.name == "plain.yaml"
-        yield UserError("no style 'cubist' for add", f"{path}:4", "there are others")
-
-    monkeypatch.setattr(recipe_faults, "recipe_faults", faults)
-    done = run("config", "--profile", "tiny", "--output", tmp_path / "config", code=2)
-    assert done.endswith("plain.yaml:4: no style 'cubist' for add; there are others\n")
-    assert done.startswith("error: ") and list(tmp_path.iterdir()) == []
-
-
-def test_config_tells_of_hours_before_they_are_spent(tmp_path):
-    words = (
-        "config",
-        "--profile",
-        "smollm2-135m",
-        "--budget",
-        "night",
-        "--output",
-        tmp_path / "config",
-    )
-    assert " hours, as measured on 2 cores" in run(*words).splitlines()[-1]
-    # Not of what will not be trained, of what is done, nor of a minute.
-    assert " hours" not in run(*words, "--untrained")
-    (tmp_path / "finetune").mkdir()
-    (tmp_path / "finetune" / "run.json").touch()
-    assert run(*words) == f"{tmp_path / 'config'}: as before\n"
-    done = run("config", "--profile", "tiny", "--output", tmp_path / "tiny" / "config")
-    assert done.count("\n") == 1 and " changed" in done
-
-
-def test_config_where_another_training_has_ended(tmp_path):
-    words = ("config", "--profile", "tiny", "--output", tmp_path / "config")
-    run(*words)
-    states = tmp_path / "finetune.work" / "states"
-    states.mkdir(parents=True)
-    (states / "7.ckpt").touch()
-    assert "RESUME=no" in run(*words, "--seed", 2, code=2)
-    run(*words, "--seed", 2, "--resume", "no")
-    (tmp_path / "finetune").mkdir()
-    (tmp_path / "finetune" / "run.json").touch()
-    done = run(*words, "--seed", 3, "--resume", "no", code=2)
-    assert done == f"error: {tmp_path}: holds a finished training of SEED=2; give RUN=NAME\n"
 
 
 def test_bad_input_is_one_line(source, tmp_path):

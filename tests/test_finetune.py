@@ -83,5 +83,5 @@ def test_a_training_that_fails_is_exit_code_1(tmp_path, monkeypatch):
 
 def test_the_makefile_calls_it_so():
     text = (Path(__file__).resolve().parents[1] / "Makefile").read_text(encoding="utf-8")
-    line = next(line for line in text.splitlines() if "-m tools.finetune" in line)
-    assert all(f"--{name} " in line for name in NAMES)
+    command = text.partition("$(call stage,finetune,finetune ")[2].partition("\n\n")[0]
+    assert all(f"--{name} " in command for name in NAMES)

@@ -68,13 +68,6 @@ Example:
 """
 
 
-_CONFIG = """
-Example:
-
-  python -m tools.convert config --profile tiny --output runs/R/config
-"""
-
-
 class Weights(click.ParamType):
     """Proportions by kind, `add=3,root=1`; in a --config file an object."""
 
@@ -275,104 +268,45 @@ def prompts(rows: Path, output: Path, prompt: str) -> None:
 @main.command(epilog=_TOKENIZER)
 @config_option
 @click.option("--gguf", type=_IN, help="Take the vocabulary of this GGUF file.")
+@click.option("--whole", type=_IN, help="Take this tokenizer.model as it is.")
 @click.option("--train", "rows", type=_IN, help="Train a SentencePiece model on these rows.")
-@click.option("--text", "reading", type=_IN, help="Train on this SQuAD file as well.")
-@click.option("--vocab-size", type=click.IntRange(1, 65536), help="Pieces; goes with --train.")
+@click.option("--text", "reading", type=_IN, help="With --train: train on this SQuAD file as well.")
+@click.option("--vocab-size", type=click.IntRange(1, 65536), help="Of --train: pieces.")
 @_PROMPT
 @click.option("--output", type=_OUT, required=True, help="tokenizer.json or tokenizer.model.")
 def tokenizer(
     gguf: Optional[Path],
+    whole: Optional[Path],
     rows: Optional[Path],
     reading: Optional[Path],
     vocab_size: Optional[int],
     prompt: str,
     output: Path,
 ) -> None:
-    """A tokenizer: taken from a GGUF file, or trained on the corpus."""
-    if (gguf is None) == (rows is None):
-        raise click.UsageError("name either --gguf or --train")
-    if (rows is None) != (vocab_size is None) or (reading and rows is None):
-        raise click.UsageError("--vocab-size and --text go with --train, which needs --vocab-size")
-    if gguf is not None:
-        from tools.files.atomic import write_text
-        from tools.llama.gguf import open_gguf, tokenizer_json
+    """A tokenizer: taken from a GGUF file or as it is, or trained on the corpus."""
+    from tools.files.atomic import write_bytes, write_text
 
-        write_text(output, tokenizer_json(open_gguf(gguf), str(gguf)))
-        click.echo(f"{output}: taken from {gguf}")
-    else:
+    if sum(source is not None for source in (gguf, whole, rows)) != 1:
+        raise click.UsageError("name one of --gguf, --whole and --train")
+    if rows is not None and vocab_size is None:
+        raise click.UsageError("--train needs --vocab-size")
+    if rows is not None:
         from tools.records.vocabulary import train_tokenizer
 
         summary = train_tokenizer(rows, output, vocab_size, prompt, reading)
         click.echo(f"{output}: {vocab_size} pieces from {summary['texts']} texts")
+        return
+    if gguf is not None:
+        from tools.llama.gguf import open_gguf, tokenizer_json
+
+        write_text(output, tokenizer_json(open_gguf(gguf), str(gguf)))
+    else:
+        write_bytes(output, whole.read_bytes())
+    click.echo(f"{output}: taken from {gguf or whole}")
 
 
 for _command in (*COMMANDS, weights):
     main.add_command(_command)
-
-
-@main.command(epilog=_CONFIG)
-@click.option("--profile", required=True, help="Folder under configs/.")
-@click.option("--budget", default="quick", show_default=True, help="One of the profile's.")
-@click.option("--recipe", help="File under configs/recipes/  [default: the budget's]")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of draw and training.")
-@click.option("--cards", type=click.IntRange(1), help="Workers  [default: the profile's]")
-@click.option("--hbm", type=click.IntRange(1), help="GB a card  [default: the profile's]")
-@click.option("--records", type=_IN, help="MindRecord to train on instead of the corpus.")
-@click.option(
-    "--init",
-    type=click.Path(path_type=Path, exists=True),
-    help="Adapter that the training begins with.",
-)
-@click.option(
-    "--resume",
-    type=click.Choice(["auto", "no"]),
-    default="auto",
-    help="no: an unfinished training of another choice may be given up.",
-)
-@click.option("--untrained", is_flag=True, help="Nothing will be trained: tell no hours.")
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder of the resolved files.",
-)
-def config(
-    profile: str,
-    budget: str,
-    recipe: Optional[str],
-    seed: int,
-    cards: Optional[int],
-    hbm: Optional[int],
-    records: Optional[Path],
-    init: Optional[Path],
-    resume: str,
-    untrained: bool,
-    output: Path,
-) -> None:
-    """A profile and a budget, resolved into one small file a subject.
-
-    Where OUTPUT/.. holds a training of another choice, nothing is written; exit code 2.
-    """
-    from tools.corpus.recipe_faults import recipe_faults
-    from tools.settings.profile import choose, recipe_path
-    from tools.settings.resolve import resolve
-
-    chosen = choose(profile, budget, recipe)
-    for fault in recipe_faults(chosen.mix, recipe_path(chosen.recipe)):
-        raise fault
-    given = {"given": records, "resume": resume == "auto", "init": init}
-    written = resolve(output, profile, budget, recipe, seed, cards, hbm, **given)
-    changed = [name for name, new in written.items() if new]
-    click.echo(f"{output}: {', '.join(changed) + ' changed' if changed else 'as before'}")
-    if (
-        records is None
-        and not untrained
-        and not (output.parent / "finetune" / "run.json").is_file()
-    ):
-        from tools.planning.forecast import run_forecast
-
-        told = run_forecast(profile, budget, recipe, cards, hbm)
-        click.echo(f"{output.parent}: {told}" if told else "", nl=bool(told))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.files.errors import UserError
-from tools.files.lock import exec_locked, run_lock
+from tools.files.lock import hold, run_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
@@ -19,6 +19,16 @@ from tools.files.lock import run_lock
 with run_lock(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
+"""
+HANDED_ON = """
+import os, sys
+from tools.files.errors import UserError
+from tools.files.lock import hold
+try:
+    hold(sys.argv[1])
+except UserError as error:
+    sys.exit(f"error: {error}")
+os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -59,8 +69,8 @@ def test_file_in_place_of_the_folder(tmp_path):
 
 
 def locked(folder, *command, **options):
-    """`python -m tools.lock` on `folder`."""
-    line = [sys.executable, "-m", "tools.lock", str(folder), "--", *command]
+    """A process that holds `folder` and becomes `command`."""
+    line = [sys.executable, "-c", HANDED_ON, str(folder), *command]
     return subprocess.Popen(
         line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
@@ -80,7 +90,7 @@ def held(folder, script):
             pipe.close()
 
 
-def test_exec_locked_gives_way_to_the_command(tmp_path):
+def test_what_a_process_holds_the_command_holds_that_it_becomes(tmp_path):
     done = locked(tmp_path / "new", "bash", "-c", "echo out; echo err >&2; exit 7")
     assert done.communicate() == ("out\n", "err\n") and done.returncode == 7
     assert (tmp_path / "new").is_dir()
@@ -88,11 +98,11 @@ def test_exec_locked_gives_way_to_the_command(tmp_path):
     assert done.communicate() == ("again\n", "") and done.returncode == 0
 
 
-def test_exec_locked_refuses_a_second_command(tmp_path):
+def test_a_second_command_is_refused(tmp_path):
     with held(tmp_path, "echo held; read line"):
         second = locked(tmp_path, "touch", str(tmp_path / "made"))
         out, err = second.communicate()
-        assert second.returncode == 2 and out == ""
+        assert second.returncode == 1 and out == ""
         assert err.startswith(f"error: {tmp_path}: another command is at work") and "RUN=" in err
         assert err.count("\n") == 1 and not (tmp_path / "made").exists()
         # Both locks are one: what a script holds, a make may not take, and the other way round.
@@ -102,11 +112,11 @@ def test_exec_locked_refuses_a_second_command(tmp_path):
         assert other.wait() == 0
     with run_lock(tmp_path):
         third = locked(tmp_path, "true")
-        assert third.communicate()[1].startswith("error: ") and third.returncode == 2
+        assert third.communicate()[1].startswith("error: ") and third.returncode == 1
     assert locked(tmp_path, "true").wait() == 0
 
 
-def test_exec_locked_holds_until_the_last_child_is_gone(tmp_path):
+def test_the_folder_is_held_until_the_last_child_is_gone(tmp_path):
     """A killed make leaves its stages behind, which still write into the folder."""
     with held(tmp_path, "exec 9<&0; (read line <&9) >&- 2>&- & echo held; wait") as holder:
         holder.kill()
@@ -121,13 +131,7 @@ def test_exec_locked_holds_until_the_last_child_is_gone(tmp_path):
             pytest.fail("the lock outlived the last child")
 
 
-def test_exec_locked_names_a_command_that_is_not_there(tmp_path):
-    done = locked(tmp_path, "no-such-command")
-    err = done.communicate()[1]
-    assert done.returncode == 2 and err.startswith("error: ") and err.count("\n") == 1
-
-
-def test_exec_locked_on_a_file(tmp_path):
+def test_a_file_cannot_be_held(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(UserError, match="a file stands where a folder is needed"):
-        exec_locked(tmp_path / "run", ["true"])
+        hold(tmp_path / "run")

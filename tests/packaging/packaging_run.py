@@ -76,7 +76,7 @@ def fill_run(run: Path, right: Dict[str, int]) -> Path:
     write(run / "config/evaluation.json", evaluation)
     for name in ("model", "corpus", "records"):
         styles = write(run / f"config/{name}.json", {"seed": 42, "styles": {}})
-    write(run / "config/resolved", "")
+    write(run / "run.mk", "GONE :=\n")
     write(run / "base/model.ckpt", b"base weights")
     kinds = {"add": {"rows": 9, "unique": 8, "duplicates": 1, "train": 6, "valid": 1, "test": 1}}
     kinds["add"]["style"] = "source"

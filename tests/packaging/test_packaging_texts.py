@@ -46,7 +46,7 @@ def test_what_a_run_may_name_has_a_label() -> None:
 
 
 def test_the_stages_are_those_of_the_makefile() -> None:
-    stages = re.findall(r"^\t\$\(STAGE\) ([\w-]+) --", (ROOT / "Makefile").read_text(), re.M)
+    stages = re.findall(r"^\t\$\(call stage,([\w-]+),", (ROOT / "Makefile").read_text(), re.M)
     # Of a published adapter, which no package is made of.
     assert set(stages) - {"measure", "merge-published"} == set(ORDER)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Union
 
@@ -32,12 +32,11 @@ def run_lock(folder: Union[str, Path]) -> Iterator[None]:
         lock.release()
 
 
-def exec_locked(folder: Union[str, Path], command: Sequence[str]) -> None:
-    """Replace this process by `command`, which holds `folder` with all that it starts.
+def hold(folder: Union[str, Path]) -> None:
+    """Hold `folder` for this process, what it becomes by exec, and all that these start.
 
-    The lock is an open file that the command and its children inherit: it is free again when the
-    last of them is gone, orphans of a killed one included. Does not return; UserError at once
-    where another command holds the folder.
+    The lock is an open file that they inherit: it is free again when the last of them is gone,
+    orphans of a killed one included. UserError at once where another command holds the folder.
     """
     import fcntl
 
@@ -48,7 +47,6 @@ def exec_locked(folder: Union[str, Path], command: Sequence[str]) -> None:
     except OSError:
         raise _held(folder) from None
     os.set_inheritable(handle, True)
-    os.execvp(command[0], list(command))
 
 
 def _made(folder: Union[str, Path]) -> Path:

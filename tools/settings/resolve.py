@@ -126,7 +126,7 @@ def resolve(
         for name, value in files.items()
     }
     texts["finetune.yaml"] = yaml.safe_dump(finetune, sort_keys=False, allow_unicode=True)
-    return {name: _write_if_changed(output / name, text) for name, text in texts.items()}
+    return {name: write_if_changed(output / name, text) for name, text in texts.items()}
 
 
 def taught(mix: Recipe) -> Dict[str, Any]:
@@ -233,7 +233,8 @@ def most_new_tokens(evaluation: Path) -> int:
     return min(int(length) for name, length in lengths.items() if name != "squad")
 
 
-def _write_if_changed(path: Path, text: str) -> bool:
+def write_if_changed(path: Path, text: str) -> bool:
+    """Write `text` unless the file holds it: make takes a newer file for a changed one."""
     if path.is_file() and path.read_text("utf-8") == text:
         return False
     write_text(path, text)
