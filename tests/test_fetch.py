@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from tools.fetch import main
+from tools.settings.profile import CONFIGS
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = b"GGUF" * 1000
@@ -33,7 +34,9 @@ def work(tmp_path: Path) -> Path:
     raw = (mirror / WHEEL).read_bytes()
     configs = tmp_path / "configs"
     (configs / "toy").mkdir(parents=True)
-    (configs / "toy" / "profile.yaml").write_text("artifacts: [toy]\n")
+    profile = (CONFIGS / "tiny" / "profile.yaml").read_text("utf-8")
+    profile = profile.replace("artifacts: []", "artifacts: [toy]")
+    (configs / "toy" / "profile.yaml").write_text(profile, encoding="utf-8")
     content = {
         "base_url": "http://127.0.0.1:9/",
         "artifacts": {
@@ -111,7 +114,7 @@ def test_no_network(work, monkeypatch):
 
 
 def test_unknown_names(work):
-    assert "choose PROFILE from: toy" in refusal(fetch(work, "--profile", "huge"))
+    assert "no such profile 'huge'; choose one of: toy" in refusal(fetch(work, "--profile", "huge"))
     assert "choose from: toy" in refusal(fetch(work, "--artifact", "huge"))
 
 

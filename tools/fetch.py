@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -60,7 +61,7 @@ Example:
 )
 def main(
     profile: Optional[str],
-    ids: tuple[str, ...],
+    ids: Sequence[str],
     listed: bool,
     output: Optional[Path],
     mirror: Optional[str],
@@ -77,7 +78,8 @@ def main(
     """
     if bool(profile) + bool(ids) + listed != 1:
         raise click.UsageError("give either --profile or --artifact, or --list")
-    from tools.settings.artifacts import CONFIGS, profile_ids, read_artifacts, select_artifacts
+    from tools.settings.artifacts import read_artifacts, select_artifacts
+    from tools.settings.profile import CONFIGS, profile_folder, read_profile
 
     configs = configs or CONFIGS
     if listed:
@@ -94,7 +96,9 @@ def main(
     from tools.files.pins import LOCK
     from tools.files.progress import format_bytes
 
-    chosen = select_artifacts(profile_ids(profile, configs) if profile else ids, configs)
+    if profile:
+        ids = read_profile(profile_folder(profile, configs) / "profile.yaml").artifacts
+    chosen = select_artifacts(ids, configs)
     http = Http(timeout=timeout)
     lock = configs.resolve().parent / LOCK
     fetched = fetch_artifacts(chosen, output, mirror, replace, lock, accept, http)

@@ -8,13 +8,8 @@ import pytest
 import yaml
 
 from tools.files.errors import UserError
-from tools.settings.artifacts import (
-    CONFIGS,
-    ArtifactsFile,
-    profile_ids,
-    read_artifacts,
-    select_artifacts,
-)
+from tools.settings.artifacts import ArtifactsFile, read_artifacts, select_artifacts
+from tools.settings.profile import CONFIGS, read_profile
 
 GOOD = """\
 base_url: https://example.org/files/
@@ -42,11 +37,6 @@ artifacts:
 def configs(tmp_path):
     (tmp_path / "artifacts.yaml").write_text(GOOD)
     return tmp_path
-
-
-def profile(configs, text, name="tiny"):
-    (configs / name).mkdir()
-    (configs / name / "profile.yaml").write_text(text)
 
 
 def test_the_projects_own_file():
@@ -115,28 +105,10 @@ def test_every_fault_is_named(configs, good, bad, where):
     assert where in str(fault.value) and "\n" not in str(fault.value)
 
 
-def test_profile(configs):
-    profile(configs, "name: tiny\nartifacts: [two, one, two]\nother: {key: 1}\n")
-    assert [item.id for item in select_artifacts(profile_ids("tiny", configs), configs)] == [
-        "two",
-        "one",
-    ]
-    profile(configs, "artifacts: []\n", "empty")
-    assert profile_ids("empty", configs) == []
-
-
-@pytest.mark.parametrize("text", ["name: tiny\n", "artifacts: one\n", "artifacts: [1]\n", "", "["])
-def test_wrong_profile(configs, text):
-    profile(configs, text)
-    with pytest.raises(UserError, match=r"profile\.yaml"):
-        profile_ids("tiny", configs)
-
-
-@pytest.mark.parametrize("name", ["big", "../tiny", "", "tin*"])
-def test_unknown_profile_lists_the_known(configs, name):
-    profile(configs, "artifacts: []\n")
-    with pytest.raises(UserError, match="choose PROFILE from: tiny"):
-        profile_ids(name, configs)
+def test_each_artefact_is_chosen_once(configs):
+    chosen = select_artifacts(["two", "one", "two"], configs)
+    assert [item.id for item in chosen] == ["two", "one"]
+    assert select_artifacts([], configs) == []
 
 
 def test_unknown_id_lists_the_known(configs):
@@ -173,4 +145,5 @@ def test_every_artefact_of_the_contest_can_be_fetched():
         "mindspore-2.3.0rc2-cp39-cp39-linux_aarch64.whl",
         "mindformers.zip",
     }
-    assert set(profile_ids("llama3-8b")) >= {"llama3-weights", "llama3-tokenizer", "squad-dev"}
+    profile = read_profile(CONFIGS / "llama3-8b" / "profile.yaml")
+    assert {"llama3-weights", "llama3-tokenizer", "squad-dev"} <= {*profile.artifacts}

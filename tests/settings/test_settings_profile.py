@@ -12,6 +12,7 @@ from tools.settings.artifacts import select_artifacts
 from tools.settings.native import read_finetune
 from tools.settings.profile import (
     CONFIGS,
+    TokenizerSource,
     check_name,
     profile_folder,
     read_profile,
@@ -101,6 +102,8 @@ def altered(tmp_path: Path):
         ("model.file", "x.gguf"),  # with a seed
         ("model.denominator", 0),
         ("tokenizer.kind", "words"),
+        ("tokenizer.kind", "file"),  # without one
+        ("tokenizer.file", "x.model"),  # trained on the corpus
         ("budgets.huge", {}),
         ("budgets", {}),  # without what make takes by default
         ("budgets.quick.recipe", None),
@@ -158,3 +161,10 @@ def test_names(name):
 def test_names_that_are_none(name):
     with pytest.raises(UserError, match="RUN"):
         check_name(name, "RUN")
+
+
+@pytest.mark.parametrize("name", ["a b.model", "../x.model", "$(shell id)", "-x", ""])
+def test_a_file_is_named_so_that_make_takes_it_as_it_is(name):
+    with pytest.raises(ValueError, match="pattern"):
+        TokenizerSource(kind="file", file=name)
+    assert TokenizerSource(kind="file", file="tokenizer.model").file == "tokenizer.model"

@@ -7,16 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Optional, Tuple, Union
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tools.files import artifact
 from tools.files.errors import UserError
 from tools.settings.lines import Settings, read_settings
+from tools.settings.profile import CONFIGS, FILE_NAME
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-
-# Names end up in paths and command lines: no folder, no leading dot or dash.
-_FILE = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 # Or `*.END`, of an archive: the name that the file has there.
 _FILE_OR_END = r"^(\*\.)?[A-Za-z0-9_][A-Za-z0-9._-]*$"
 _PACKAGE = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*$"
@@ -30,7 +27,7 @@ _Base = Annotated[str, Field(pattern=_URL + r"(.*/)?$")]
 class ArchiveEntry(Settings):
     """The zip or wheel in which an artefact comes."""
 
-    file: str = Field(pattern=_FILE)
+    file: str = Field(pattern=FILE_NAME)
     bytes: Optional[int] = Field(gt=0)
     sha256: Optional[str] = Field(pattern=_SHA256)
 
@@ -51,7 +48,7 @@ class ArtifactEntry(Settings):
     archive: Optional[ArchiveEntry] = None
     member: Optional[str] = Field(default=None, min_length=1)
     elsewhere: Tuple[Annotated[str, Field(pattern=_URL)], ...] = ()
-    folder: Optional[str] = Field(default=None, pattern=_FILE)
+    folder: Optional[str] = Field(default=None, pattern=FILE_NAME)
     also: Tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -100,12 +97,6 @@ class ArtifactsFile(Settings):
         return artifact.absolute(url, self.base_url)
 
 
-class ProfileArtifacts(BaseModel):
-    """The one key of a profile.yaml that is of interest here; its other keys pass unread."""
-
-    artifacts: List[str]
-
-
 def read_artifacts(path: Union[str, Path, None] = None) -> Dict[str, artifact.Artifact]:
     """Read all artefacts by id, from configs/artifacts.yaml unless another file is named.
 
@@ -123,17 +114,6 @@ def _artifacts(content: ArtifactsFile) -> Dict[str, artifact.Artifact]:
             fields["archive"] = artifact.Archive(**entry.archive.model_dump())
         artifacts[name] = artifact.Artifact(id=name, **fields)
     return artifacts
-
-
-def profile_ids(profile: str, configs: Union[str, Path] = CONFIGS) -> List[str]:
-    """The ids under `artifacts` in configs/PROFILE/profile.yaml; may be none."""
-    configs = Path(configs)
-    known = sorted(path.parent.name for path in configs.glob("*/profile.yaml"))
-    if profile not in known:
-        raise UserError(
-            f"unknown profile {profile!r}", configs, f"choose PROFILE from: {', '.join(known)}"
-        )
-    return read_settings(configs / profile / "profile.yaml", ProfileArtifacts).artifacts
 
 
 def select_artifacts(

@@ -12,13 +12,15 @@ from tools.files.errors import UserError
 from tools.settings.lines import Settings, line_at, read_settings
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# Names end up in paths, command lines and run.mk: no folder, no leading dot or dash.
+FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
 
 
 class ModelSource(Settings):
     """Where the base weights come from, and how parameters are counted."""
 
     source: Literal["gguf", "seed", "mindspore"]
-    file: Optional[str] = None
+    file: Optional[str] = Field(default=None, pattern=FILE_NAME)
     tied: bool
     denominator: Optional[PositiveInt] = None
 
@@ -31,7 +33,13 @@ class ModelSource(Settings):
 
 class TokenizerSource(Settings):
     kind: Literal["gguf", "sentencepiece", "file"]
-    file: Optional[str] = None
+    file: Optional[str] = Field(default=None, pattern=FILE_NAME)
+
+    @model_validator(mode="after")
+    def has_its_file(self) -> TokenizerSource:
+        if (self.kind == "file") != (self.file is not None):
+            raise ValueError("of kind file it names one, of the other kinds none")
+        return self
 
 
 class Splits(Settings):

@@ -141,7 +141,7 @@ def take_over(contents: Contents, plan: Plan, target: Path, work: Path) -> None:
     if faults:
         what = f"holds what a team cannot choose: {'; '.join(faults)}"
         raise CheckFailed(what, "source/configs", "ask the team for the change as a patch")
-    (target / names[0]).write_text(_profile_text(profile), encoding="utf-8")
+    _dump(profile.model_dump(), target / names[0])
     _dump(native, target / names[1])
     _dump(recipe.model_dump(), target / names[2])
 
@@ -175,14 +175,6 @@ def _is_chosen(key: str, said: Any, known: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _profile_text(profile: Profile) -> str:
-    """YAML as the Makefile's `sed` and `grep` read it: sections in blocks, artefacts in a line."""
-    values = profile.model_dump()
-    artifacts = ", ".join(values.pop("artifacts"))
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=False)
-    return f"artifacts: [{artifacts}]\n{text}"
 
 
 def _dump(value: Any, path: Path) -> None:
