@@ -4,15 +4,16 @@
 # config remakes what depends on it and nothing else, a second `make all` does nothing, and an
 # interrupted one goes on. Tools write beside their output and rename: a file that is there is whole.
 
+# Make parts names at white space.
+one_word = $(if $(word 2,$($(1))),$(error $(1): '$($(1))' has white space; move it where its path has none))
+
 # A published adapter that `make evaluate` measures again, and `make ask` asks: a folder of
 # material/embedded/adapters.
 ADAPTER ?=
+$(call one_word,ADAPTER)
 # `again`: the base model is asked, too, whose published answers are taken otherwise.
 BASELINE ?=
 ifneq ($(ADAPTER),)
-  ifneq ($(words $(ADAPTER)),1)
-    $(error ADAPTER: '$(ADAPTER)' has white space, which make parts names at; move the folder)
-  endif
   ifeq ($(wildcard $(ADAPTER)/run.json),)
     $(error ADAPTER: '$(ADAPTER)' holds no run.json; name a published adapter)
   endif
@@ -37,7 +38,7 @@ RESUME  ?= auto
 RECORDS ?=
 # An adapter that the training begins with: an earlier run's finetune folder, or PEFT's.
 INIT    ?=
-$(foreach name,RECORDS INIT,$(if $(word 2,$($(name))),$(error $(name): '$($(name))' has white space, which make parts names at; move it)))
+$(call one_word,RECORDS)$(call one_word,INIT)
 # Of several hosts, the same command on each: how many, which one this is, where the first listens.
 NODES       ?=
 NODE_RANK   ?=
@@ -77,21 +78,32 @@ PYTHON_SYSTEM ?= $(or $(call first_that_runs,$(PYTHONS)),$(firstword $(PYTHONS))
 PYTHON      := $(VENV_FOLDER)/bin/python
 VENV        := $(VENV_FOLDER)/installed
 LOCK        := requirements/$(STACK).txt
+
+# Where things are: what was fetched, the run, its resolved config.
 M := material/$(PROFILE)
 R := runs/$(RUN)
+C := $(R)/config
+PROFILES := $(patsubst configs/%/profile.yaml,%,$(sort $(wildcard configs/*/profile.yaml)))
 # What is asked without a run of one's own, and the run that it is merged into.
 PUBLISHED     := $(patsubst %/,%,$(or $(ADAPTER),material/embedded/adapters/$(PROFILE)))
 PUBLISHED_RUN := adapter-$(notdir $(PUBLISHED))
-C := $(R)/config
+
+# $(call option,NAME,VARIABLE): --NAME and the variable's value, if it has one.
+option = $(if $($(2)),--$(1) '$($(2))')
+CHOICE = --budget '$(BUDGET)' $(call option,recipe,RECIPE) $(call option,cards,CARDS) $(call option,hbm,HBM)
+# Prints the number of the checkpoint that was chosen.
+chosen = sed -n 's/^  "checkpoint": \([0-9]*\),$$/\1/p' $(R)/evaluate/best.json
 
 PIPELINE := fetch convert baseline finetune merge evaluate report all submit merge-published
 
 .PHONY: help
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM RESUME NODES NODE_RANK\n           MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT ADAPTER BASELINE Q V\n           WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN\n' \
+	@printf '\nVariables: PROFILE=%s BUDGET=%s RUN=%s TEAM=%s SEED=%s RECIPE=%s CARDS HBM\n' \
 	  '$(PROFILE)' '$(BUDGET)' '$(RUN)' '$(TEAM)' '$(SEED)' '$(RECIPE)'
-	@printf 'Profiles:  %s\n' "$$(cd configs && echo */profile.yaml | sed 's,/profile.yaml,,g')"
+	@echo '           RESUME NODES NODE_RANK MASTER_ADDR MASTER_PORT MIRROR RECORDS INIT ADAPTER'
+	@echo '           BASELINE Q V WEIGHTS_URL SUBMISSION DEPTH GRADE ACCURACY PLAN'
+	@echo 'Profiles:  $(PROFILES)'
 
 # --- Set-up ------------------------------------------------------------------------------------
 
@@ -101,27 +113,24 @@ setup-dev: $(VENV)-dev
 
 .PHONY: doctor
 doctor: $(VENV)  ## what this machine has, lacks and must free for `make all`
-	@$(PYTHON) -m tools.doctor --profile '$(PROFILE)' --run '$(R)' $(if $(CARDS),--cards '$(CARDS)')
+	@$(PYTHON) -m tools.doctor --profile '$(PROFILE)' --run '$(R)' $(call option,cards,CARDS)
 
-TEMPORARY = $(or $(TMPDIR),/tmp)
-ANOTHER = name another one: PYTHON_SYSTEM=/path/to/python3.$(NEWEST)
+NO_PYTHON = error: $(PYTHON_SYSTEM) is not on this machine; install Python 3.$(NEWEST) \
+	or name another one: PYTHON_SYSTEM=/path/to/python3.$(NEWEST)
+PIP       = $(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps
 $(VENV): $(LOCK)
-	@command -v $(PYTHON_SYSTEM) >/dev/null || { echo "error: $(PYTHON_SYSTEM) is not on this machine; install Python 3.$(NEWEST) or $(ANOTHER)" >&2; exit 2; }
-	@$(PYTHON_SYSTEM) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 9) <= v <= (3, $(NEWEST)) else "error: Python %d.%d was found, $(LOCK) is for $(if $(filter 9,$(NEWEST)),3.9,3.9 to 3.$(NEWEST)); $(ANOTHER)" % v)' || exit 2
-ifeq ($(STACK),ascend)
-	@$(PYTHON_SYSTEM) -c 'import sys, importlib.util as found; sys.exit(0 if found.find_spec("mindspore") else "error: $(PYTHON_SYSTEM) has no MindSpore, which the contest image brings; $(ANOTHER), or take all from PyPI: STACK=cpu")' || exit 2
-endif
-	@test -e $(PYTHON) || df -Pk . "$(TEMPORARY)" | awk '$$4 < (NR == 2 ? 4.7e6 : 1.5e6) && NR > 1 {exit 1}' || { echo "error: set-up takes 4.8 GB of disk here, and 1.5 GB in $(TEMPORARY) while it installs; free some, or name another folder: TMPDIR=FOLDER" >&2; exit 2; }
+	@command -v $(PYTHON_SYSTEM) >/dev/null || { echo '$(NO_PYTHON)' >&2; exit 2; }
+	@$(PYTHON_SYSTEM) requirements/check.py $(STACK) $(NEWEST) $(VENV_FOLDER)
 	$(PYTHON_SYSTEM) -m venv $(if $(filter ascend,$(STACK)),--system-site-packages) $(VENV_FOLDER)
-	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile --progress-bar on -r $(LOCK)
+	$(PIP) --no-compile --progress-bar on -r $(LOCK)
 ifeq ($(STACK),ascend)
 	@# The organisers' MindFormers, once it is fetched: Python passes over folders that are not there.
-	@printf '../../../../material/%s/mindformers\n' $(patsubst configs/%/profile.yaml,%,$(wildcard configs/*/profile.yaml)) > $(VENV_FOLDER)/lib/python3.9/site-packages/mindformers.pth
+	@printf '../../../../material/%s/mindformers\n' $(PROFILES) > $(VENV_FOLDER)/lib/python3.9/site-packages/mindformers.pth
 endif
 	@touch $@
 
 $(VENV)-dev: requirements/dev.txt $(VENV)
-	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes --no-deps -q -r requirements/dev.txt
+	$(PIP) -q -r requirements/dev.txt
 	@touch $@
 
 # --- The pipeline ------------------------------------------------------------------------------
@@ -130,10 +139,8 @@ $(VENV)-dev: requirements/dev.txt $(VENV)
 # second make: it reads run.mk and makes the files.
 
 .PHONY: $(PIPELINE)
-RESOLVE = $(PYTHON) -m tools.run $(R) --profile '$(PROFILE)' --budget '$(BUDGET)' --seed '$(SEED)' \
-	--resume '$(RESUME)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(CARDS),--cards '$(CARDS)') \
-	$(if $(HBM),--hbm '$(HBM)') $(if $(RECORDS),--records '$(RECORDS)') $(if $(INIT),--init '$(INIT)') \
-	$(if $(ADAPTER),--untrained)
+RESOLVE = $(PYTHON) -m tools.run $(R) --profile '$(PROFILE)' $(CHOICE) --seed '$(SEED)' --resume '$(RESUME)' \
+	$(call option,records,RECORDS) $(call option,init,INIT) $(if $(ADAPTER),--untrained)
 
 ifndef PIPELINE_LOCKED
 ifeq ($(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
@@ -163,7 +170,8 @@ endif
 PROMPTS := $(patsubst %,$(R)/prompts/%.jsonl,squad valid test)
 
 fetch: $(M)/fetched.json  ## material/: the profile's artefacts, resumed and verified
-convert: $(R)/base/model.ckpt $(R)/corpus/tokens.json $(R)/records/train.mindrecord $(PROMPTS)  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
+CONVERTED := $(R)/base/model.ckpt $(R)/corpus/tokens.json $(R)/records/train.mindrecord $(PROMPTS)
+convert: $(CONVERTED)  ## base checkpoint, tokenizer, corpus, MindRecord, prompts
 baseline: $(R)/baseline/scores.json  ## the base model's SQuAD F1/EM and accuracy
 finetune: $(R)/finetune/run.json  ## LoRA checkpoints at even intervals, logs, loss curve
 merge: $(R)/merged/done  ## whole merged checkpoints
@@ -189,7 +197,7 @@ $(R)/base/model.ckpt: $(C)/model.json $(WEIGHTS)
 	$(call stage,convert-weights,convert weights --config $< --material $(M) --output $@)
 
 $(R)/corpus/corpus.json: $(C)/corpus.json $(TRAIN_JSON)
-	$(call stage,convert-math,convert math --config $< $(if $(TRAIN_JSON),--input $(TRAIN_JSON)) --folder $(R)/corpus)
+	$(call stage,convert-math,convert math --config $< --folder $(@D) $(call option,input,TRAIN_JSON))
 
 $(TOKENIZER): $(C)/tokenizer.json $(VOCABULARY)
 	$(call stage,convert-tokenizer,convert tokenizer --config $< $(VOCABULARY_OPTIONS) --output $@)
@@ -203,8 +211,10 @@ ifneq ($(RECORDS),)
 $(R)/records/train.mindrecord: $(C)/records.json $(RECORDS)
 	$(call stage,convert-records,convert given-records --config $< --input '$(RECORDS)' --output $@)
 else
-$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json material/embedded/reading-train.json | $(R)/base/model.ckpt $(C)/evaluation.json
-	$(call stage,convert-records,convert records --config $< --input $(R)/corpus/train.jsonl --tokenizer $(TOKENIZER) --model $(R)/base/model.json --evaluation $(C)/evaluation.json --output $@)
+$(R)/records/train.mindrecord: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(C)/model.json \
+		material/embedded/reading-train.json | $(R)/base/model.ckpt $(C)/evaluation.json
+	$(call stage,convert-records,convert records --config $< --input $(R)/corpus/train.jsonl \
+	  --tokenizer $(TOKENIZER) --model $(R)/base/model.json --evaluation $(C)/evaluation.json --output $@)
 endif
 
 $(R)/prompts/squad.jsonl: $(C)/prompts.json $(READING)
@@ -219,35 +229,44 @@ $(R)/prompts/test.jsonl: $(C)/records.json $(R)/corpus/corpus.json
 GENERATE = generate --config $(C)/evaluation.json $(patsubst %,--prompts %,$(filter $(PROMPTS),$^))
 SCORE    = $(PYTHON) -m tools.score $(1) --styles $(C)/corpus.json --output $@
 
-$(R)/baseline/test.jsonl: $(C)/evaluation.json $(R)/base/model.ckpt $(TOKENIZER) $(R)/prompts/squad.jsonl $(R)/prompts/test.jsonl
+$(R)/baseline/test.jsonl: $(C)/evaluation.json $(R)/base/model.ckpt $(TOKENIZER) \
+		$(R)/prompts/squad.jsonl $(R)/prompts/test.jsonl
 	$(call stage,baseline,$(GENERATE) --model $(R)/base --output-folder $(@D))
 	@touch $@
 $(R)/baseline/scores.json: $(R)/baseline/test.jsonl $(C)/corpus.json configs/contest.yaml
 	@$(call SCORE,run) --squad $(@D)/squad.jsonl --math $< --parameters $(R)/base/parameters.json
 
-HOSTS = $(if $(NODES),--nodes '$(NODES)') $(if $(NODE_RANK),--node-rank '$(NODE_RANK)') \
-	$(if $(MASTER_ADDR),--master-addr '$(MASTER_ADDR)') $(if $(MASTER_PORT),--master-port '$(MASTER_PORT)')
-INIT_FILES = $(if $(INIT),$(wildcard $(INIT:%/=%)/adapters/*.ckpt $(INIT:%/=%)/*.ckpt $(INIT:%/=%)/*.safetensors $(filter %.ckpt %.safetensors,$(INIT))))
-$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(C)/training.json $(R)/base/model.ckpt $(R)/records/train.mindrecord $(INIT_FILES)
-	$(call stage,finetune,finetune --config $< --model $(C)/model.json --training $(C)/training.json --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) --resume '$(RESUME)' $(if $(INIT),--init '$(INIT)') $(HOSTS))
+HOSTS = $(call option,nodes,NODES) $(call option,node-rank,NODE_RANK) \
+	$(call option,master-addr,MASTER_ADDR) $(call option,master-port,MASTER_PORT)
+ADAPTER_FILES = adapters/*.ckpt *.ckpt *.safetensors
+INIT_FILES = $(if $(INIT),$(wildcard $(ADAPTER_FILES:%=$(INIT:%/=%)/%) $(filter %.ckpt %.safetensors,$(INIT))))
+$(R)/finetune/run.json: $(C)/finetune.yaml $(C)/model.json $(C)/training.json $(R)/base/model.ckpt \
+		$(R)/records/train.mindrecord $(INIT_FILES)
+	$(call stage,finetune,finetune --config $< --model $(C)/model.json --training $(C)/training.json \
+	  --base $(R)/base/model.ckpt --records $(R)/records/train.mindrecord --output $(@D) \
+	  --resume '$(RESUME)' $(call option,init,INIT) $(HOSTS))
 
 $(R)/merged/done: $(R)/finetune/run.json $(R)/base/model.ckpt $(TOKENIZER)
-	$(call stage,merge,merge --base $(R)/base/model.ckpt --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D))
+	$(call stage,merge,merge --base $(R)/base/model.ckpt \
+	  --adapters $(R)/finetune/adapters --config $(C)/finetune.yaml --output $(@D))
 	@touch $@
 
 # Held against its run.json: what was altered, or is of another base, is refused.
 merge-published: $(R)/adapter/merged/1/merge.json
 $(R)/adapter/merged/1/merge.json: $(PUBLISHED)/adapter_model.safetensors $(R)/base/model.ckpt $(TOKENIZER)
-	$(call stage,merge-published,merge --base $(R)/base/model.ckpt --adapters $(PUBLISHED) --config $(PUBLISHED)/finetune.yaml --output $(R)/adapter/merged)
+	$(call stage,merge-published,merge --base $(R)/base/model.ckpt \
+	  --adapters $(PUBLISHED) --config $(PUBLISHED)/finetune.yaml --output $(R)/adapter/merged)
 	@touch $@
 
-$(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done $(R)/prompts/squad.jsonl $(R)/prompts/valid.jsonl
+$(R)/evaluate/generated: $(C)/evaluation.json $(R)/merged/done \
+		$(R)/prompts/squad.jsonl $(R)/prompts/valid.jsonl
 	$(call stage,evaluate,$(GENERATE) $$(printf -- '--model %s ' $(R)/merged/*/) --output-folder $(@D))
 	@touch $@
 JUDGED = --parameters $(R)/finetune/parameters.json --baseline $(R)/baseline/scores.json
-CHOSEN = $$(sed -n 's/^  "checkpoint": \([0-9]*\),$$/\1/p' $(R)/evaluate/best.json)
+CHOSEN = $$($(chosen))
 $(R)/evaluate/best.json: $(R)/evaluate/generated $(R)/baseline/scores.json configs/contest.yaml
-	@$(call SCORE,checkpoints) $(JUDGED) --folder $(@D) --steps $(R)/finetune/adapters/steps.json --merged $(R)/merged
+	@$(call SCORE,checkpoints) $(JUDGED) --folder $(@D) \
+	  --steps $(R)/finetune/adapters/steps.json --merged $(R)/merged
 $(R)/evaluate/test.jsonl: $(R)/evaluate/best.json $(C)/evaluation.json $(R)/prompts/test.jsonl
 	$(call stage,evaluate-test,$(GENERATE) --model $(R)/merged/$(CHOSEN) --output-folder $(@D))
 	@touch $@
@@ -257,14 +276,17 @@ $(R)/evaluate/scores.json: $(R)/evaluate/test.jsonl $(R)/evaluate/best.json $(R)
 # Of a published adapter. Not a file target: what is made already takes seconds, and is compared.
 ifneq ($(ADAPTER),)
 evaluate: $(R)/base/model.ckpt $(TOKENIZER)
-	$(call stage,measure,publish measure --adapter '$(ADAPTER)' --base $(R)/base --output $(R)/adapter $(if $(filter again,$(BASELINE)),--baseline))
+	$(call stage,measure,publish measure --adapter '$(ADAPTER)' \
+	  --base $(R)/base --output $(R)/adapter $(if $(filter again,$(BASELINE)),--baseline))
 endif
 
-$(R)/report/report.md: $(R)/evaluate/scores.json $(R)/baseline/scores.json $(R)/finetune/run.json $(wildcard submission/report.* submission/texts.yaml submission/method.md) $(R)/corpus/tokens.json
+$(R)/report/report.md: $(R)/evaluate/scores.json $(R)/baseline/scores.json $(R)/finetune/run.json \
+		$(R)/corpus/tokens.json $(wildcard submission/report.* submission/texts.yaml submission/method.md)
 	$(call stage,report,report --run $(R) --output $(@D))
 
 submission/$(TEAM).zip: $(R)/report/report.md
-	$(call stage,submit,submit --run $(R) --team '$(TEAM)' --output submission $(if $(WEIGHTS_URL),--weights-url '$(WEIGHTS_URL)'))
+	$(call stage,submit,submit --run $(R) --team '$(TEAM)' --output submission \
+	  $(call option,weights-url,WEIGHTS_URL))
 	@$(PYTHON) -m tools.check submission $@
 
 endif
@@ -278,9 +300,10 @@ ifneq ($(origin Q),undefined)
   override Q := $(value Q)
   export Q
 endif
-comma   := ,
+comma := ,
+NONE_PUBLISHED := $(if $(filter file,$(origin RUN)),$(comma) and no adapter of $(PROFILE) is published)
 QUESTION = $(if $(filter undefined,$(origin Q)),,-- "$$Q")
-ASKED    = $(shell sed -n 's/^  "checkpoint": \([0-9]*\),$$/\1/p' $(R)/evaluate/best.json 2>/dev/null | grep . || ls $(R)/merged | sort -n | tail -n 1)
+ASKED    = $(shell $(chosen) 2>/dev/null | grep . || ls $(R)/merged | sort -n | tail -n 1)
 
 .PHONY: ask
 ifneq ($(wildcard $(R)/merged/done),)
@@ -289,23 +312,26 @@ ask: $(VENV)  ## Q='…': the base model's answer beside the trained one's, each
 else ifeq ($(origin RUN) $(wildcard $(PUBLISHED)/run.json),file $(PUBLISHED)/run.json)
 ask: $(VENV)
 	+@$(MAKE) merge-published ADAPTER='$(PUBLISHED)' PROFILE='$(PROFILE)' RUN='$(PUBLISHED_RUN)'
-	@$(PYTHON) -m tools.ask --model runs/$(PUBLISHED_RUN)/adapter/merged/1 --base runs/$(PUBLISHED_RUN)/base --trained $(PUBLISHED) $(QUESTION)
+	@$(PYTHON) -m tools.ask --model runs/$(PUBLISHED_RUN)/adapter/merged/1 \
+	  --base runs/$(PUBLISHED_RUN)/base --trained $(PUBLISHED) $(QUESTION)
 else
 ask:
-	@echo "error: $(R) holds no merged model$(if $(filter file,$(origin RUN)),$(comma) and no adapter of $(PROFILE) is published); run 'make all', with the same variables, first" >&2; exit 2
+	@echo "error: $(R) holds no merged model$(NONE_PUBLISHED);" \
+	  "run 'make all', with the same variables, first" >&2; exit 2
 endif
 
 # --- Before cards are spent --------------------------------------------------------------------
 
 .PHONY: plan
 plan: $(VENV)  ## memory, hours and score of a run before it is made: HBM=32 ACCURACY=0.5
-	@$(PYTHON) -m tools.plan --profile '$(PROFILE)' --budget '$(BUDGET)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(CARDS),--cards '$(CARDS)') $(if $(HBM),--hbm '$(HBM)') $(if $(ACCURACY),--accuracy '$(ACCURACY)') $(PLAN)
+	@$(PYTHON) -m tools.plan --profile '$(PROFILE)' $(CHOICE) $(call option,accuracy,ACCURACY) $(PLAN)
 
 # --- Grading -----------------------------------------------------------------------------------
 
 .PHONY: grade
 grade: $(VENV)  ## a zip against its claims: SUBMISSION=x.zip DEPTH=verify|score|reproduce
-	@test -n '$(SUBMISSION)' || { echo "error: SUBMISSION: name the zip: make grade SUBMISSION=team.zip" >&2; exit 2; }
+	@test -n '$(SUBMISSION)' \
+	  || { echo "error: SUBMISSION: name the zip: make grade SUBMISSION=team.zip" >&2; exit 2; }
 	@$(PYTHON) -m tools.grade '$(SUBMISSION)' --depth '$(DEPTH)' $(GRADE)
 
 # --- Checks ------------------------------------------------------------------------------------
@@ -317,8 +343,12 @@ test: $(VENV)-dev  ## unit tests, about two minutes
 PYTHON39 ?= $(call first_that_runs,python3.9 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python)
 # pytest is not run by the make that sets up: its variables would reach those that tests call.
 test-py39:  ## the same on Python 3.9, in .venv39
-	$(if $(PYTHON39),$(MAKE) setup-dev STACK=cpu VENV_FOLDER=.venv39 PYTHON_SYSTEM='$(PYTHON39)',@echo "skipped: there is no Python 3.9 on this machine; name one: PYTHON39=/path/to/python3.9" >&2)
-	$(if $(PYTHON39),.venv39/bin/python -m pytest -n auto --dist loadfile)
+ifneq ($(PYTHON39),)
+	$(MAKE) setup-dev STACK=cpu VENV_FOLDER=.venv39 PYTHON_SYSTEM='$(PYTHON39)'
+	.venv39/bin/python -m pytest -n auto --dist loadfile
+else
+	@echo "skipped: there is no Python 3.9 on this machine; name one: PYTHON39=/path/to/python3.9" >&2
+endif
 test-slow: $(VENV)-dev  ## real training, decoding and whole pipelines
 	$(PYTHON) -m pytest -m slow
 lint: $(VENV)-dev  ## ruff, file checks, configs
@@ -328,8 +358,10 @@ lint: $(VENV)-dev  ## ruff, file checks, configs
 # A Python that has torch, transformers and gguf: a reference, no part of the project.
 REFERENCE_PYTHON ?=
 bench: $(VENV)  ## compare with transformers, live (REFERENCE_PYTHON=…)
-	@test -n '$(REFERENCE_PYTHON)' || { echo "error: REFERENCE_PYTHON: name a Python that has torch, transformers and gguf" >&2; exit 2; }
-	$(PYTHON) -m benchmarks.logits --reference '$(REFERENCE_PYTHON)' --gguf $(wildcard $(M)/*.gguf) --base $(R)/base
+	@test -n '$(REFERENCE_PYTHON)' \
+	  || { echo "error: REFERENCE_PYTHON: name a Python that has torch, transformers and gguf" >&2; exit 2; }
+	$(PYTHON) -m benchmarks.logits --reference '$(REFERENCE_PYTHON)' \
+	  --gguf $(wildcard $(M)/*.gguf) --base $(R)/base
 
 .PHONY: clean distclean
 # A training of hours goes only by its run's name, given to this command itself.

@@ -99,5 +99,5 @@ def test_one_range_of_pythons() -> None:
         profile = read_profile(ROOT / "configs" / name / "profile.yaml")
         assert profile.needs.python == f"{PYTHONS[0]} to {PYTHONS[-1]}"
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert "(3, 9) <= v <= (3, $(NEWEST))" in makefile
+    assert "(3, 9) <= version <= (3, newest)" in (FOLDER / "check.py").read_text("utf-8")
     assert "NEWEST      := $(if $(filter ascend,$(STACK)),9,11)" in makefile
