@@ -169,12 +169,40 @@ def test_the_tests_on_python_39(empty: Path) -> None:
     assert done.stderr.startswith("skipped: there is no Python 3.9 on this machine")
 
 
-def test_a_dry_run_in_an_empty_clone_makes_nothing(empty: Path) -> None:
+@pytest.mark.parametrize("words", [("-n", "all"), ("--dry-run", "submit"), ("help",), ("clean",)])
+def test_an_empty_clone_stays_as_it_is(empty: Path, words: Tuple[str, ...]) -> None:
     before = sorted(path.name for path in empty.iterdir())
-    done = make(empty, "-n", "all")
-    assert done.returncode == 0
-    assert "tools.finetune" in done.stdout
+    done = make(empty, *words)
+    assert done.returncode == 0, done.stderr
+    if len(words) == 2:
+        assert "tools.run runs/smollm2-135m-quick " in done.stdout
+        assert "runs/smollm2-135m-quick/run.mk is not made yet" in done.stdout
+        assert "tools.finetune" in done.stdout
     assert sorted(path.name for path in empty.iterdir()) == before
+
+
+def test_run_mk_says_what_the_profile_fetches(empty: Path) -> None:
+    """It is read by the make that makes the files alone, and made by no make itself."""
+    assert "tools.fetch" not in make(empty, "-n", "convert", "RUN=r").stdout
+    (empty / "runs" / "r").mkdir(parents=True)
+    (empty / "runs" / "r" / "run.mk").write_text("WEIGHTS := $(M)/x.gguf\nTOKENIZER := $(R)/t\n")
+    done = make(empty, "-n", "convert", "RUN=r")
+    assert "tools.fetch --profile" in done.stdout and "not made yet" not in done.stdout
+    assert "--tokenizer runs/r/t " in done.stdout
+    assert [path.name for path in (empty / "runs" / "r").iterdir()] == ["run.mk"]
+
+
+def test_commands_are_shown_on_demand(empty: Path) -> None:
+    (empty / ".venv" / "bin").mkdir(parents=True)
+    python = empty / ".venv" / "bin" / "python"
+    python.write_text("#!/bin/sh\necho what the stage says\n")
+    python.chmod(0o755)
+    words = ("fetch", "PROFILE=tiny", "RUN=r", "PIPELINE_LOCKED=yes")
+    said = make(empty, *words).stdout.splitlines()[1:]
+    assert said == ["what the stage says"]
+    shown = make(empty, *words, "V=1").stdout.splitlines()[1:]
+    assert shown[0].startswith(".venv/bin/python -m tools.stage --run runs/r --stage fetch -- ")
+    assert shown[1:] == said
 
 
 def test_given_records_take_the_place_of_our_own(empty: Path) -> None:
