@@ -304,7 +304,7 @@ def test_the_source_handed_in_runs_by_itself(finished: Dict[str, Path], tmp_path
     assert {"requirements/cpu.txt", "material/embedded/reading.json", "LICENSE"} <= tracked
     config = ["--profile", "tiny", "--budget", "quick", "--recipe", "plain", "--seed", "1"]
     for words in (
-        ["tools.convert", "config", *config, "--output", "runs/r/config"],
+        ["tools.run", "runs/r", *config],
         ["tools.report", "--run", str(finished["run"]), "--output", "runs/r/report"],
     ):
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
