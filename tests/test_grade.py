@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tools import grade
-from tools.packaging.grading import grade as grading
-from tools.packaging.grading.rows import compare
+from tools.packaging.grading import grader as grading
+from tools.packaging.grading.comparison import compare
 from tools.packaging.grading.verdict import Verdict, write_verdict
 
 
@@ -23,7 +23,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> List[grading.Request]:
 
     def measure(request: grading.Request) -> Verdict:
         asked.append(request)
-        row = compare("scores/1.json", "problems", 20, request.sources.per_kind)
+        row = compare("scores/1.json", "problems", 20, request.per_kind)
         archive = {"name": request.archive.name, "sha256": None}
         grader = {"commit": None, "versions": {}, "machine": {}}
         verdict = Verdict(archive, "a", False, request.depth, [row], [], grader)
@@ -51,7 +51,7 @@ def test_a_verdict_that_says_yes(requests: List[grading.Request], tmp_path: Path
     assert "a.zip: all 1 claims hold, by verify" in result.output
     assert result.output.splitlines()[-1] == str(tmp_path / "out" / "verdict.html")
     (request,) = requests
-    assert request.sources.seed == grading.seed_of(path)
+    assert request.seed == grading.seed_of(path)
     assert request.depth == "verify" and request.base is None
 
 
@@ -63,7 +63,7 @@ def test_a_verdict_that_says_no(requests: List[grading.Request], tmp_path: Path)
     content = json.loads(result.stdout)
     assert content == json.loads((tmp_path / "verdict.json").read_text("utf-8"))
     assert content["passed"] is False and content["depth"] == "score"
-    assert requests[0].sources[2:4] == (9, 21)
+    assert (requests[0].seed, requests[0].per_kind) == (9, 21)
 
 
 def test_a_hostile_zip_is_exit_code_1_and_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import click
 
@@ -56,17 +56,10 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json.")
 def main(
     package: Path,
-    depth: str,
     output: Optional[Path],
-    weights: Optional[Path],
-    base: Optional[Path],
-    test_set: Optional[Path],
-    squad: Optional[Path],
-    records: Optional[Path],
     seed: Optional[int],
-    per_kind: int,
-    device: str,
     as_json: bool,
+    **asked: Any,
 ) -> None:
     """Measure what a submission claims: claim, measured, difference, allowed.
 
@@ -76,13 +69,11 @@ def main(
     """
     # MindSpore's warnings say nothing that a grader could act on.
     os.environ.setdefault("GLOG_v", "3")
-    from tools.packaging.grading import grade, verdict
-    from tools.packaging.grading.answers import Sources
+    from tools.packaging.grading import grader, verdict
 
-    output = output or Path("runs") / "grade" / (package.resolve().stem)
-    seed = seed or grade.seed_of(package)
-    sources = Sources(test_set, squad, seed, per_kind, device, records)
-    result = grade.grade(grade.Request(package, output, depth, weights, base, sources))
+    output = output or Path("runs") / "grade" / package.resolve().stem
+    seed = seed or grader.seed_of(package)
+    result = grader.grade(grader.Request(package, output, seed=seed, **asked))
     if as_json:
         click.echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
     else:

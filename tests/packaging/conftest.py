@@ -12,7 +12,7 @@ from grading_run import copy_of, make_run
 from packaging_run import GOOD, TEAM, fill_project, fill_run
 
 from tools.packaging import facts, inspection
-from tools.packaging.grading import grade
+from tools.packaging.grading import grader, unpack
 from tools.packaging.grading.unpack import Package, open_package
 from tools.packaging.page import write_report
 from tools.packaging.submission import build_submission
@@ -25,7 +25,7 @@ def rules_read_once() -> Iterator[None]:
     """Reading the same rules hundreds of times is most of what these tests would do."""
     patch = pytest.MonkeyPatch()
     read = cache(inspection.read_contest)
-    for module in (facts, grade, inspection, scores):
+    for module in (facts, grader, inspection, scores, unpack):
         patch.setattr(module, "read_contest", read)
     yield
     patch.undo()
@@ -79,4 +79,4 @@ def opened(claims: Path, tmp_path: Path) -> Package:
 @pytest.fixture(scope="session")
 def rules() -> Contest:
     """The contest's."""
-    return grade.read_contest()
+    return grader.read_contest()

@@ -23,9 +23,8 @@ from tools.llama.base import convert_weights
 from tools.llama.checkpoint import write_checkpoint
 from tools.llama.lora import adapter_parameters
 from tools.llama.merging import merge_all, read_config
-from tools.packaging.grading.answers import EMBEDDED
-from tools.packaging.grading.figures import Counts
-from tools.packaging.grading.rows import Row
+from tools.packaging.grading.asked import EMBEDDED
+from tools.packaging.grading.comparison import Row
 from tools.packaging.manifest import make_manifest
 from tools.records.prompt_files import write_squad_prompts
 from tools.records.prompts import render_prompt
@@ -36,7 +35,7 @@ from tools.training.inputs import count_parameters
 from tools.training.losses import HEADER
 
 STEPS = 10
-COUNTS = Counts(trained=7168, total=155_968, denominator=155_968)
+COUNTS = {"trained": 7168, "total": 155_968, "denominator": 155_968}
 # A line of a worker's log as MindFormers 1.9.0 wrote it in a run of the tiny profile.
 LINE = (
     "2026-11-24 18:31:27,{ms} - mindformers/log[mindformers/core/callback/callback.py:747] - INFO "

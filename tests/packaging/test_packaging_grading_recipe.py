@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import pytest
 import yaml
@@ -13,28 +13,27 @@ from packaging_run import write
 
 from tools.files.errors import CheckFailed, UserError
 from tools.packaging import layout
-from tools.packaging.contents import FolderContents
-from tools.packaging.grading import again, figures, recipe
-from tools.packaging.grading.recipe import Plan
+from tools.packaging.grading import again, recipe, remade
 from tools.packaging.grading.unpack import Package
 from tools.settings.profile import CONFIGS
+from tools.settings.resolve import resolve
 
-TINY = Plan("tiny", "quick", "plain", 1, 2)
+TINY = {"profile": "tiny", "budget": "quick", "recipe": "plain", "seed": 1, "cards": 2}
 
 
-def with_configs(package: Package, change: Callable[[Path], None]) -> Path:
+def with_configs(package: Package, change: Callable[[Path], object] = str) -> Path:
     """Put source/configs into a package as a team would have them after `change`, and what they
     resolve to into configs/."""
     source = package.folder / "source" / "configs"
     shutil.copytree(CONFIGS, source, dirs_exist_ok=True)
     change(source)
-    TINY.resolve(package.folder / "configs", source)
+    resolve(package.folder / "configs", **TINY, configs=source)
     return source
 
 
-def taken_over(package: Package, tmp_path: Path) -> Path:
+def taken_over(package: Package, tmp_path: Path, name: str = "plain") -> Path:
     target = Path(shutil.copytree(CONFIGS, tmp_path / "ours"))
-    recipe.take_over(FolderContents(package.folder), TINY, target, tmp_path / "theirs")
+    recipe.take_over(package, "tiny", name, target)
     return target
 
 
@@ -47,10 +46,22 @@ def edit_yaml(name: str, change: Callable[[dict], object]) -> Callable[[Path], N
     return edit_file
 
 
-def test_our_own_configs_need_nothing_of_the_package(opened: Package, tmp_path: Path) -> None:
-    assert recipe.plan_of(opened) == TINY
-    assert recipe.differences(opened, TINY, CONFIGS, tmp_path / "resolved") == []
-    assert TINY.words() == ["PROFILE=tiny", "BUDGET=quick", "RECIPE=plain", "SEED=1", "CARDS=2"]
+def made_of(package: Package, configs: Path, run: Path, **more: Any) -> List[str]:
+    """Return what of a package's configs does not come out of `configs`."""
+    resolve(run / "config", **{**TINY, **more}, configs=configs)
+    for name in (layout.CORPUS, layout.RECORDS, *layout.scored_files(layout.CHOSEN)[1:]):
+        place = layout.places(package.best, package.checkpoints)[name]
+        write(run / place, (package.folder / name).read_bytes())
+    answers = layout.scored_files(package.best)[1]
+    place = layout.places(package.best, package.checkpoints)[answers]
+    write(run / place, (package.folder / answers).read_bytes())
+    return [f"{row.group}: {row.why}" for row in again._made_rows(package, run) if not row.passed]
+
+
+def test_our_own_configs_come_out_as_they_are(opened: Package, tmp_path: Path) -> None:
+    assert recipe.variables_of(opened) == {**TINY, "hbm": None}
+    with_configs(opened)
+    assert made_of(opened, taken_over(opened, tmp_path), tmp_path / "run") == []
 
 
 @pytest.mark.parametrize(
@@ -75,9 +86,9 @@ def test_what_a_team_may_choose_is_taken_over(
     opened: Package, tmp_path: Path, name: str, change: Callable[[dict], object]
 ) -> None:
     with_configs(opened, edit_yaml(name, change))
-    assert recipe.differences(opened, TINY, CONFIGS, tmp_path / "resolved")
+    assert made_of(opened, CONFIGS, tmp_path / "without")
     target = taken_over(opened, tmp_path)
-    assert recipe.differences(opened, TINY, target, tmp_path / "resolved") == []
+    assert made_of(opened, target, tmp_path / "run") == []
 
 
 @pytest.mark.parametrize(
@@ -143,27 +154,21 @@ def test_what_a_team_may_not_choose_is_refused(
 def test_variables_that_make_must_not_see(opened: Package, values: Dict[str, Any]) -> None:
     edit(opened.folder / layout.PROFILE, **values)
     with pytest.raises(UserError):
-        recipe.plan_of(opened)
+        recipe.variables_of(opened)
 
 
 def test_a_recipe_of_a_teams_own_is_taken_over(opened: Package, tmp_path: Path) -> None:
-    plan = TINY._replace(recipe="own")
-    source = opened.folder / "source" / "configs"
-    shutil.copytree(CONFIGS, source, dirs_exist_ok=True)
+    source = with_configs(opened)
     shutil.copy(source / "recipes/plain.yaml", source / "recipes/own.yaml")
-    plan.resolve(opened.folder / "configs", source)
-    assert recipe.plan_of(opened) == plan
-    assert recipe.differences(opened, plan, CONFIGS, tmp_path / "r") == ["there is no recipe own"]
-    target = Path(shutil.copytree(CONFIGS, tmp_path / "ours"))
-    recipe.take_over(FolderContents(opened.folder), plan, target, tmp_path / "theirs")
-    assert recipe.differences(opened, plan, target, tmp_path / "resolved") == []
+    resolve(opened.folder / "configs", **{**TINY, "recipe": "own"}, configs=source)
+    assert recipe.variables_of(opened)["recipe"] == "own"
+    target = taken_over(opened, tmp_path, "own")
+    assert made_of(opened, target, tmp_path / "run", recipe="own") == []
 
 
 def test_a_profile_that_this_checkout_has_not(opened: Package, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no profile other"):
-        recipe.take_over(
-            FolderContents(opened.folder), TINY._replace(profile="other"), tmp_path, tmp_path / "x"
-        )
+    with pytest.raises(UserError, match="no such profile 'other'"):
+        recipe.take_over(opened, "other", "plain", tmp_path)
 
 
 def test_a_checkout_of_its_own(tmp_path: Path) -> None:
@@ -183,6 +188,7 @@ def test_a_run_made_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The comparison, with the run itself in the place of the one that make would make."""
+    with_configs(opened)
     run = Path(shutil.copytree(honest["run"], tmp_path / "made"))
     if loss:
         path = run / "finetune/loss.csv"
@@ -191,16 +197,16 @@ def test_a_run_made_again(
         edit(run / "corpus/corpus.json", rows=10)
         edit(run / "evaluate/5/scores.json", parameters={"trained": 1})
         write(run / "evaluate/test.jsonl", math_answers(6, seed=4))
-    monkeypatch.setattr(again, "_make", lambda checkout, plan, records: run)
-    measured = figures.measure(opened, COUNTS)
-    rows = again.reproduce_rows(opened, FolderContents(opened.folder), measured, tmp_path / "work")
-    assert failed(rows) == (
+    monkeypatch.setattr(again, "_make", lambda checkout, words: run)
+    made = remade.remake(opened, COUNTS)
+    rows = failed(again.reproduce_rows(opened, made, tmp_path / "work"))
+    assert rows == (
         [
-            "data/corpus.json: figures that came out otherwise",
+            "data/corpus.json: those of its 15 figures that differ",
             "predictions/best-test.jsonl: problems that are not those held out from this training",
             "training/loss.csv: loss of step 3, which differs most",
             "adapter/adapter.ckpt: distance from the adapter that was trained again",
-            "scores/5.json: trained parameters, trained again",
+            "scores/5.json: parameters.trained, trained again",
         ]
         if loss
         else []
@@ -225,59 +231,72 @@ def test_another_precision_allows_more(
     assert all(("bfloat16" in row.why) is (ours == "float32") for row in rows[1:])
 
 
-def test_a_make_that_fails_is_told(opened: Package, tmp_path: Path) -> None:
-    write(tmp_path / "Makefile", "evaluate:\n\t@exit 3\n")
-    with pytest.raises(UserError, match=r"PROFILE=tiny .* RUN=again ended with exit code 2"):
-        again._make(tmp_path, TINY, None)
+def test_a_make_that_fails_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "Makefile", "evaluate:\n\t@test $(SEED) = 1 && exit 3\n")
+    with pytest.raises(UserError, match=r"SEED=1 RUN=again ended with exit code 2"):
+        again._make(tmp_path, ["SEED=1"])
 
 
-def test_records_that_were_given_are_named_again(opened: Package, tmp_path: Path) -> None:
-    given = TINY._replace(given="train-fastchat192.mindrecord")
-    given.resolve(opened.folder / "configs", CONFIGS)
-    assert recipe.plan_of(opened) == given
-    # Without packing, the architecture is MindFormers' own: none of that is the team's doing.
-    assert recipe.differences(opened, given, CONFIGS, tmp_path / "resolved") == []
-    assert recipe.differences(opened, TINY, CONFIGS, tmp_path / "resolved") == [
-        "finetune.yaml: model.arch.type",
-        "records.json: given",
-        "records.json: pack",
-        "records.json: vocab_size",
+def words_of(
+    package: Package, work: Path, monkeypatch: pytest.MonkeyPatch, **more: Any
+) -> List[str]:
+    """Return what make is told, in whose place an error ends the run."""
+    asked: List[str] = []
+
+    def make(checkout: Path, words: List[str]) -> Path:
+        asked.extend(words)
+        assert ("INIT=init.ckpt" in words) is (checkout / "init.ckpt").is_file()
+        raise UserError("asked")
+
+    monkeypatch.setattr(again, "_make", make)
+    with pytest.raises(UserError, match="asked"):
+        list(again.reproduce_rows(package, {}, work, **more))
+    return asked
+
+
+def test_records_that_were_given_are_named_again(
+    opened: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_configs(opened)
+    plain = ["PROFILE=tiny", "BUDGET=quick", "RECIPE=plain", "SEED=1", "CARDS=2"]
+    assert words_of(opened, tmp_path / "plain", monkeypatch) == plain
+    edit(opened.folder / layout.RECORDS, given={"file": "train-fastchat192.mindrecord"})
+    with pytest.raises(UserError, match=r"a file that the package does not hold.*--records"):
+        list(again.reproduce_rows(opened, {}, tmp_path / "work"))
+    records = write(tmp_path / "x", "")
+    words = words_of(opened, tmp_path / "given", monkeypatch, records=records)
+    assert words == [*plain, f"RECORDS={records}"]
+
+
+def test_the_first_adapter_is_taken_from_the_package(
+    opened: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_configs(opened)
+    edit(opened.folder / layout.RUN, init={"path": "runs/first/finetune"})
+    with pytest.raises(UserError, match=r"an adapter that the package does not hold"):
+        list(again.reproduce_rows(opened, {}, tmp_path / "work"))
+    write(opened.folder / layout.INIT, b"matrices")
+    assert words_of(opened, tmp_path / "begun", monkeypatch)[-1] == "INIT=init.ckpt"
+
+
+def test_how_a_team_called_its_records_and_first_adapter_is_no_difference(
+    opened: Package, tmp_path: Path
+) -> None:
+    named = {"given": Path("a.mindrecord"), "init": Path("runs/first/finetune")}
+    resolve(opened.folder / "configs", **TINY, **named)
+    other = {"given": Path("b.mindrecord"), "init": Path("init.ckpt")}
+    assert made_of(opened, CONFIGS, tmp_path / "run", **other) == []
+    # Without packing, the architecture is MindFormers' own.
+    assert made_of(opened, CONFIGS, tmp_path / "packed") == [
+        "configs/finetune.yaml: model.arch.type",
+        "configs/records.json: pack; vocab_size",
     ]
-    rows = again.reproduce_rows(opened, FolderContents(opened.folder), {}, tmp_path / "work")
-    with pytest.raises(UserError, match=r"train-fastchat192\.mindrecord, which .*--records"):
-        list(rows)
-    write(tmp_path / "Makefile", "evaluate:\n\t@test $(RECORDS) = $(CURDIR)/x && exit 3\n")
-    with pytest.raises(UserError, match=r"PROFILE=tiny .* RECORDS=.*x RUN=again ended with"):
-        again._make(tmp_path, given, tmp_path / "x")
-
-
-def test_the_first_adapter_is_taken_from_the_package(opened: Package, tmp_path: Path) -> None:
-    begun = TINY._replace(init="runs/first/finetune")
-    begun.resolve(opened.folder / "configs", CONFIGS)
-    assert recipe.plan_of(opened) == begun
-    assert recipe.differences(opened, begun, CONFIGS, tmp_path / "resolved") == []
-    assert recipe.differences(opened, TINY, CONFIGS, tmp_path / "resolved") == [
-        "training.json: init"
-    ]
-    rows = again.reproduce_rows(opened, FolderContents(opened.folder), {}, tmp_path / "work")
-    with pytest.raises(UserError, match=r"adapter runs/first/finetune, which .* does not hold"):
-        list(rows)
-    write(tmp_path / "Makefile", "evaluate:\n\t@test $(INIT) = init.ckpt && exit 3\n")
-    with pytest.raises(UserError, match=r"PROFILE=tiny .* INIT=init\.ckpt RUN=again ended with"):
-        again._make(tmp_path, begun, None)
-
-
-@pytest.mark.parametrize("name", ["../x", "x y", "", 5])
-def test_records_with_a_name_that_is_none(opened: Package, name: Any) -> None:
-    edit(opened.folder / "configs/records.json", given=name)
-    with pytest.raises(UserError, match="is not a name"):
-        recipe.plan_of(opened)
 
 
 def test_faults_of_configs_are_refused_by_name(opened: Package, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(FileNotFoundError, match=r"source/configs/tiny/profile\.yaml"):
         taken_over(opened, tmp_path)
     with_configs(opened, edit_yaml("tiny/finetune.yaml", lambda c: c["trainer"].update(type="E")))
-    with pytest.raises(CheckFailed, match=r"cannot choose: finetune.yaml: trainer.type"):
+    with pytest.raises(CheckFailed, match=r"cannot choose: .*finetune.yaml: trainer.type"):
         shutil.rmtree(tmp_path / "ours")
         taken_over(opened, tmp_path)

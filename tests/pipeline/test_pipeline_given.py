@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pipeline_make import checkout, make
 
-from tools.packaging.grading.grade import Request, grade
+from tools.packaging.grading.grader import Request, grade
 from tools.records.conversation_records import write_conversation_records
 from tools.records.conversations import write_conversations
 from tools.records.writer import FIELDS

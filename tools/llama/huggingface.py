@@ -49,7 +49,7 @@ def export_model(model: Path, output: Path) -> dict[str, Any]:
     shape = LlamaShape.load(_there(model / "model.json"))
     tensors = open_tensors(_there(model / "model.ckpt"))
     _check_shapes(tensors, shape)
-    tied = _same(tensors, EMBEDDING, OUTPUT)
+    tied = is_tied(tensors)
     names = [name for name in shape.parameters() if not (tied and name == OUTPUT)]
     ours = {hf_name(name): name for name in names}
     size = sum(tensors.entries[name].nbytes for name in names)
@@ -187,8 +187,9 @@ def _check_shapes(
             raise UserError(what, tensors.path, "convert or fetch the model again")
 
 
-def _same(tensors: Tensors, one: str, other: str) -> bool:
-    if tensors.entries[one].type_name != tensors.entries[other].type_name:
+def is_tied(tensors: Tensors) -> bool:
+    """Return whether a model's output matrix is its embedding, byte for byte."""
+    if tensors.entry(EMBEDDING).type_name != tensors.entry(OUTPUT).type_name:
         return False
-    pairs = zip(tensors.blocks(one), tensors.blocks(other))
+    pairs = zip(tensors.blocks(EMBEDDING), tensors.blocks(OUTPUT))
     return all(np.array_equal(a.view(np.uint8), b.view(np.uint8)) for (_, a), (_, b) in pairs)

@@ -46,10 +46,10 @@ def measure(
     for a published file that is not what it was among the reasons.
     """
     merge_all(base / "model.ckpt", adapter, adapter / FINETUNE, output / "merged")
-    _ask(output / "merged" / "1", prompts, adapter / EVALUATION, output / "model")
+    ask(output / "merged" / "1", prompts, adapter / EVALUATION, output / "model")
     if answered is None:
         answered = output / "base"
-        _ask(base, prompts, adapter / EVALUATION, answered)
+        ask(base, prompts, adapter / EVALUATION, answered)
     scores = output / "base" / SCORES
     counts, styles = base / PARAMETERS, adapter / CORPUS
     before = score_run(*(answered / name for name in ASKED), counts, scores, styles=styles)
@@ -58,8 +58,13 @@ def measure(
     return Measured(before, score_run(*rows, counts, own, scores, styles=styles))
 
 
-def _ask(model: Path, prompts: Path, evaluation: Path, output: Path) -> None:
-    """Write the model's answers into `output`, as long as evaluation.json lets them be."""
+def ask(
+    model: Path, prompts: Path, evaluation: Path, output: Path, device: Optional[str] = None
+) -> None:
+    """Write the model's answers into `output`, as long as evaluation.json lets them be.
+
+    device   None: as evaluation.json says
+    """
     keys = ["device", "batch_size", "min_new_tokens", "max_new_tokens"]
     told = read_resolved(evaluation, keys)
     lengths = dict(entry.split("=") for entry in told["max_new_tokens"])
@@ -70,7 +75,7 @@ def _ask(model: Path, prompts: Path, evaluation: Path, output: Path) -> None:
         [int(lengths[Path(name).stem]) for name in ASKED],
         min_new_tokens=told["min_new_tokens"],
         batch_size=told["batch_size"],
-        device=told["device"],
+        device=device or told["device"],
     )
 
 

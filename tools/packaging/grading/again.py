@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 
@@ -17,62 +17,67 @@ from tools.llama.checkpoint import Checkpoint
 from tools.llama.names import lora_part
 from tools.llama.precision import FLOAT32
 from tools.packaging import layout
-from tools.packaging.contents import Contents
-from tools.packaging.grading.recipe import Plan, differences, plan_of, take_over
-from tools.packaging.grading.rows import ALLOWED, Row, compare, count_of, flat
+from tools.packaging.grading.comparison import (
+    ALLOWED,
+    Row,
+    compare,
+    count_of,
+    document_rows,
+    flat,
+    unlike,
+)
+from tools.packaging.grading.recipe import take_over, variables_of
 from tools.packaging.grading.unpack import Package
 from tools.packaging.provenance import ROOT
 from tools.scoring.rows import read_predictions
 from tools.scoring.scores import read_scores
+from tools.settings.lines import read_yaml
 from tools.settings.resolve import read_resolved
 from tools.training.losses import read_losses
 
-_RUN = "again"
+# What records and first adapter were called by the team: that config and record agree on it is
+# measured where neither is made again.
+_NAMED = ("given", "init")
 
 
 def reproduce_rows(
-    package: Package,
-    contents: Contents,
-    measured: Dict[str, Dict[str, Any]],
-    work: Path,
-    records: Optional[Path] = None,
+    package: Package, remade: Dict[str, Dict[str, Any]], work: Path, records: Optional[Path] = None
 ) -> Iterator[Row]:
     """Train and evaluate anew, by `make evaluate` in a copy of our checkout; yield what differs.
 
-    contents   the package, open: its configs are read from there if ours do not give its run
-    measured   scores.json's contents, as computed from the packaged answers
-    records    the record file that the package was trained on, if it was given one
+    remade    scores.json's contents by file, as computed from the packaged answers
+    records   the record file that the package was trained on, if it was given one
     Raises UserError where the package's configs cannot be taken over, or the run fails, and where
     that file is needed and not named.
     """
-    plan = plan_of(package)
+    variables = variables_of(package)
+    given = read_resolved(package.folder / layout.RECORDS, []).get("given")
+    begun = read_resolved(package.folder / layout.RUN, []).get("init")
     init = package.folder / layout.INIT
-    if plan.init is not None and not init.is_file():
-        what = f"training began with the adapter {plan.init}, which the package does not hold"
+    if begun is not None and not init.is_file():
+        what = "training began with an adapter that the package does not hold"
         raise UserError(what, layout.TRAINING, "give --depth score")
-    if plan.given is not None and records is None:
-        what = f"training read {plan.given}, which the package does not hold"
+    if given is not None and records is None:
+        what = "training read a file that the package does not hold"
         raise UserError(what, layout.RECORDS, "name that file: --records")
-    checkout = _checkout(work / "checkout", plan.profile)
-    configs = checkout / "configs"
-    found = differences(package, plan, configs, work / "resolved")
-    if found:
-        take_over(contents, plan, configs, work / "configs")
-        found = differences(package, plan, configs, work / "resolved")
-    yield count_of("configs", "values that do not follow from profile and recipe", found)
-    if plan.init is not None:
+    words = [f"{name.upper()}={value}" for name, value in variables.items() if value is not None]
+    words += [f"RECORDS={records.resolve()}"] if given is not None and records else []
+    checkout = _checkout(work / "checkout", variables["profile"])
+    take_over(package, variables["profile"], variables["recipe"], checkout / "configs")
+    if begun is not None:
         shutil.copyfile(init, checkout / init.name)
-    run = _make(checkout, plan, records if plan.given is not None else None)
-    yield from _data_rows(package, run)
+        words.append(f"INIT={init.name}")
+    run = _make(checkout, words)
+    yield from _made_rows(package, run)
     yield from _training_rows(package, run)
     places = layout.places(package.best, package.checkpoints)
-    for name, scores in measured.items():
+    for name in (layout.BASE, *package.checkpoints, layout.CHOSEN):
         file = layout.scored_files(name)[0]
-        yield from _score_rows(file, scores, run / places[file])
+        yield from _score_rows(file, remade[file], read_scores(run / places[file]))
 
 
 def _checkout(target: Path, profile: str) -> Path:
-    """A copy of our own files, with our environment and the profile's artefacts linked in."""
+    """Copy our own files to `target`, our environment and the profile's artefacts linked in."""
     for name, source in layout.source_files(ROOT).items():
         path = target / name.partition("/")[2]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,28 +96,33 @@ def _checkout(target: Path, profile: str) -> Path:
     return target
 
 
-def _make(checkout: Path, plan: Plan, records: Optional[Path]) -> Path:
-    words = [*plan.words(), *([f"RECORDS={records.resolve()}"] if records else [])]
-    words += [f"INIT={Path(layout.INIT).name}"] if plan.init is not None else []
-    words += [f"RUN={_RUN}", f"PYTHON_SYSTEM={sys.executable}"]
+def _make(checkout: Path, words: List[str]) -> Path:
+    """Run `make evaluate` with these variables; return the run's folder."""
     # What a make above us was told is not meant for this one; our output is the verdict alone.
     clean = [part for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL") for part in ("-u", name)]
     shell = ["bash", "-c", 'exec "$@" 1>&2', "bash"]
-    code = run_command(["env", *clean, *shell, "make", "-C", str(checkout), "evaluate", *words])
+    words = [*words, "RUN=again"]
+    own = ["make", "-C", str(checkout), "evaluate", *words, f"PYTHON_SYSTEM={sys.executable}"]
+    code = run_command(["env", *clean, *shell, *own])
     if code:
-        what = f"make evaluate {' '.join(words[:-1])} ended with exit code {code}"
+        what = f"make evaluate {' '.join(words)} ended with exit code {code}"
         raise UserError(what, None, "see above")
-    return checkout / "runs" / _RUN
+    return checkout / "runs/again"
 
 
-def _data_rows(package: Package, run: Path) -> Iterator[Row]:
+def _made_rows(package: Package, run: Path) -> Iterator[Row]:
+    """Yield configs, corpus and records as they come out of our own code, and what was held out."""
+    for path in sorted((run / "config").glob("*.[jy]*")):
+        file = f"configs/{path.name}"
+        said, ours = (flat(read_yaml(each).value) for each in (package.folder / file, path))
+        differing = (key for key in unlike(said, ours, "same") if key not in _NAMED)
+        yield count_of(file, "values that do not follow from profile and recipe", differing)
     places = layout.places(package.best, package.checkpoints)
     for name in (layout.CORPUS, layout.RECORDS):
-        claim = flat(read_resolved(package.folder / name, []))
-        ours = flat(read_resolved(run / places[name], []))
-        keys = sorted({*claim, *ours})
-        differing = (key for key in keys if claim.get(key) != ours.get(key))
-        yield count_of(name, "figures that came out otherwise", differing)
+        documents = (
+            read_resolved(path, []) for path in (package.folder / name, run / places[name])
+        )
+        yield from document_rows(name, *documents)
     for model in (layout.CHOSEN, package.best):
         name = layout.scored_files(model)[1]
         asked = [
@@ -125,45 +135,39 @@ def _data_rows(package: Package, run: Path) -> Iterator[Row]:
 
 def _training_rows(package: Package, run: Path) -> Iterator[Row]:
     claim = read_losses(package.folder / layout.LOSSES)
-    ours = read_losses(run / "finetune" / "loss.csv")
+    ours = read_losses(run / "finetune/loss.csv")
     yield compare(layout.LOSSES, "steps, trained again", len(claim), len(ours))
-    pairs = list(zip(claim, ours))
-    said, got = max(pairs, key=lambda pair: abs(pair[0].loss - pair[1].loss))
+    said, got = max(zip(claim, ours), key=lambda pair: abs(pair[0].loss - pair[1].loss))
     what = f"loss of step {said.step}, which differs most"
-    runs = (package.folder / layout.RUN, run / "finetune" / "run.json")
+    runs = (package.folder / layout.RUN, run / "finetune/run.json")
     told = {read_resolved(path, []).get("matmul_precision", FLOAT32) for path in runs}
     other = ", other precision" if len(told) > 1 else ""
     yield compare(layout.LOSSES, what, said.loss, got.loss, f"retrained loss{other}")
-    again = run / "finetune" / "adapters" / f"{package.best}.ckpt"
-    distance = _distance(Checkpoint(package.folder / layout.ADAPTER), Checkpoint(again))
+    again = Checkpoint(run / f"finetune/adapters/{package.best}.ckpt")
+    distance = _distance(Checkpoint(package.folder / layout.ADAPTER), again)
     what = "distance from the adapter that was trained again"
     yield compare(layout.ADAPTER, what, 0.0, distance, f"retrained adapter{other}")
 
 
 def _distance(ours: Checkpoint, theirs: Checkpoint) -> float:
-    """|ours - theirs| / |theirs|, over all LoRA matrices; infinite where they are not the same."""
+    """Return |ours - theirs| / |theirs| over all LoRA matrices of `theirs`, float64."""
     square = whole = 0.0
-    names = {name for name in ours.entries if lora_part(name)}
-    if names != {name for name in theirs.entries if lora_part(name)}:
-        return math.inf
-    for name in sorted(names):
+    for name in filter(lora_part, theirs.names()):
         left, right = (np.asarray(each.read(name), np.float64) for each in (ours, theirs))
-        if left.shape != right.shape:
-            return math.inf
         square += float(np.square(left - right).sum())
         whole += float(np.square(right).sum())
     return math.sqrt(square / whole) if whole else math.inf
 
 
-def _score_rows(file: str, claim: Dict[str, Any], again: Path) -> Iterator[Row]:
-    """Reading and accuracy of a model that was trained again, beside the package's own."""
-    found = read_scores(again)
-    point = max(ALLOWED["reading"].difference, 100 / max(1, claim["squad"]["count"]))
-    for key in ("f1", "em"):
-        pair = claim["squad"][key], found["squad"][key]
-        yield compare(file, f"SQuAD {key.upper()}, trained again", *pair, "reading", point)
+def _score_rows(file: str, claim: Dict[str, Any], found: Dict[str, Any]) -> Iterator[Row]:
+    """Yield reading and accuracy of a model that was trained again beside the package's own."""
+    point = max(ALLOWED["reading"].difference, 100 / claim["squad"]["count"])
     share = max(ALLOWED["answers"].difference, 1 / claim["math"]["count"])
-    pair = claim["math"]["accuracy"], found["math"]["accuracy"]
-    yield compare(file, "accuracy, trained again", *pair, "answers", share)
-    trained = claim["parameters"]["trained"], found["parameters"]["trained"]
-    yield compare(file, "trained parameters, trained again", *trained)
+    for part, key, kind, allowed in (
+        ("squad", "f1", "reading", point),
+        ("squad", "em", "reading", point),
+        ("math", "accuracy", "answers", share),
+        ("parameters", "trained", "", None),
+    ):
+        pair = claim[part][key], found[part][key]
+        yield compare(file, f"{part}.{key}, trained again", *pair, kind, allowed)

@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 
 
 def pair_of(claim: Share, measured: Share) -> Pair:
-    """Two shares of independent draws."""
+    """Return two shares of independent draws as a pair."""
     low, _ = wilson(*claim, Z)
     _, high = wilson(*measured, Z)
     allowed = math.hypot(claim.value - low, high - measured.value)
@@ -47,18 +47,13 @@ def pair_of(claim: Share, measured: Share) -> Pair:
 
 
 def weighted(claims: Dict[str, Share], measured: Dict[str, Share]) -> Pair:
-    """All kinds that both have, weighted as in `measured`: the claim is what that mix would give.
-
-    Raises ValueError where they have no kind in common.
-    """
-    kinds = sorted(claims.keys() & measured.keys())
-    total = sum(measured[kind].count for kind in kinds)
-    if not total:
-        raise ValueError("no kind in common")
-    pairs = {kind: pair_of(claims[kind], measured[kind]) for kind in kinds}
-    weights = {kind: measured[kind].count / total for kind in kinds}
+    """Return the mean over kinds, weighted as in `measured`, which `claims` has all of."""
+    total = sum(share.count for share in measured.values())
+    parts = [
+        (share.count / total, pair_of(claims[kind], share)) for kind, share in measured.items()
+    ]
     return Pair(
-        sum(weights[kind] * pairs[kind].claim for kind in kinds),
-        sum(weights[kind] * pairs[kind].measured for kind in kinds),
-        math.sqrt(sum((weights[kind] * pairs[kind].allowed) ** 2 for kind in kinds)),
+        sum(weight * pair.claim for weight, pair in parts),
+        sum(weight * pair.measured for weight, pair in parts),
+        math.hypot(*(weight * pair.allowed for weight, pair in parts)),
     )

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from tools.files.atomic import write_json, write_text
-from tools.packaging.grading.rows import Row
+from tools.packaging.grading.comparison import Row
 from tools.packaging.provenance import ROOT
 from tools.packaging.template import fill
 from tools.scoring.tables import table
 
 TEMPLATE = ROOT / "submission" / "verdict.html.j2"
 JSON_FILE, PAGE = "verdict.json", "verdict.html"
-_LONGEST_CELL, _LONGEST_TEXT = 24, 400
+_LONGEST_CELL, _LONGEST_NAME, _LONGEST_TEXT = 24, 80, 400
 
 
 class Verdict(NamedTuple):
@@ -41,10 +41,9 @@ class Verdict(NamedTuple):
         return bool(self.rows) and all(row.passed for row in self.rows)
 
     def to_dict(self) -> Dict[str, Any]:
-        """The content of verdict.json."""
-        head = {"passed": self.passed, **self._asdict()}
+        """Return the content of verdict.json."""
         rows = [{key: _kept(value) for key, value in row._asdict().items()} for row in self.rows]
-        return {**head, "rows": rows}
+        return {"passed": self.passed, **self._asdict(), "rows": rows}
 
 
 def write_verdict(verdict: Verdict, folder: Path) -> None:
@@ -53,45 +52,46 @@ def write_verdict(verdict: Verdict, folder: Path) -> None:
     write_json(folder / JSON_FILE, verdict.to_dict())
 
 
-def render(verdict: Verdict, template: Path = TEMPLATE) -> str:
-    """The page; all that comes from the package is escaped."""
-    groups: Dict[str, List[Row]] = {}
-    for row in verdict.rows:
-        groups.setdefault(row.group, []).append(row)
+def render(verdict: Verdict) -> str:
+    """Return the page; all that comes from the package is escaped."""
     values = {
         "verdict": verdict,
-        "groups": groups,
+        "groups": _groups(verdict),
         "headline": headline(verdict),
         "longest": 8 * _LONGEST_CELL,
         "shown": shown,
     }
-    return fill(template, values, autoescape=True, finalize=lambda value: value)
+    return fill(TEMPLATE, values, autoescape=True, finalize=lambda value: value)
 
 
 def describe(verdict: Verdict) -> str:
-    """The table as text, what failed below it, and one line that says it all."""
+    """Return the table as text, what failed below it, and one line that says it all."""
     cells = [["claim", "says", "measured", "difference", "allowed", ""]]
-    group = None
-    for row in verdict.rows:
-        if row.group != group:
-            cells.append([shown(row.group, 80), *[""] * 5])
-        group = row.group
-        figures = (shown(value) for value in row[2:6])
-        cells.append([f"  {shown(row.what, 80)}", *figures, "" if row.passed else "NO"])
-    lines = [table(cells)]
-    lines += [
-        f"NO  {shown(row.group)}: {shown(row.what, 80)}: {shown(row.why, _LONGEST_TEXT)}"
+    for group, rows in _groups(verdict).items():
+        cells.append([shown(group, _LONGEST_NAME), *[""] * 5])
+        for row in rows:
+            figures = (shown(value) for value in row[2:6])
+            mark = "" if row.passed else "NO"
+            cells.append([f"  {shown(row.what, _LONGEST_NAME)}", *figures, mark])
+    reasons = [
+        f"NO  {shown(row.group)}: {shown(row.what, _LONGEST_NAME)}: {shown(row.why, _LONGEST_TEXT)}"
         for row in verdict.rows
         if not row.passed and row.why
     ]
-    return "\n".join(
-        [*lines, *(shown(note, _LONGEST_TEXT) for note in verdict.notes), headline(verdict)]
-    )
+    notes = (shown(note, _LONGEST_TEXT) for note in verdict.notes)
+    return "\n".join([table(cells), *reasons, *notes, headline(verdict)])
+
+
+def _groups(verdict: Verdict) -> Dict[str, List[Row]]:
+    groups: Dict[str, List[Row]] = {}
+    for row in verdict.rows:
+        groups.setdefault(row.group, []).append(row)
+    return groups
 
 
 def headline(verdict: Verdict) -> str:
-    """Passed or not, and in how much."""
-    name = shown(verdict.archive["name"], 80)
+    """Return passed or not, and in how much."""
+    name = shown(verdict.archive["name"], _LONGEST_NAME)
     failures, count = sum(not row.passed for row in verdict.rows), len(verdict.rows)
     if verdict.refused:
         return f"{name}: refused and not unpacked: {failures} fault{'' if failures == 1 else 's'}"
@@ -101,17 +101,15 @@ def headline(verdict: Verdict) -> str:
 
 
 def shown(value: Any, longest: int = _LONGEST_CELL) -> str:
-    """Any value in one line of printable characters: no escape of a terminal, no turned text."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    """Return a value in one line of printable characters: no terminal's escape, no turned text."""
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
     text = f"{value:.9g}" if isinstance(value, float) else str(value)
     text = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _kept(value: Any) -> Any:
-    """What JSON has a word for; anything else, NaN and long texts too, as it is shown."""
+    """Return what JSON has a word for; anything else, NaN and long texts too, as it is shown."""
     finite = isinstance(value, (int, float)) and math.isfinite(value)
     return value if value is None or finite else shown(value, _LONGEST_TEXT)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from typing import Any, Dict, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Pattern, Tuple
 
 
 class Allowed(NamedTuple):
@@ -21,8 +20,6 @@ ALLOWED: Dict[str, Allowed] = {
     "score": Allowed(1e-6, "the same sums; another jieba or NumPy may move the last digits"),
     # Half a unit of the sixth decimal, as MindFormers prints it, and a float32 mean of workers.
     "loss": Allowed(5e-6, "six printed decimals, and a mean over workers in float32"),
-    # MindFormers 1.x prints whole millions.
-    "millions": Allowed(0, "whole millions, as MindFormers prints them"),
     # Greedy decoding takes another turn where two tokens are nearly equal. 5 % is our judgement
     # for bfloat16 on another device; the same machine gives the same answers.
     "answers": Allowed(0.05, "of the answers, at least one: rounding differs between devices"),
@@ -40,6 +37,7 @@ ALLOWED: Dict[str, Allowed] = {
 
 # Of many faults of one kind so many are told.
 _TOLD = 3
+_ABSENT = object()
 
 
 class Row(NamedTuple):
@@ -67,65 +65,78 @@ def compare(
     what: str,
     claim: Any,
     measured: Any,
-    kind: str = "same",
+    kind: str = "",
     allowed: Optional[float] = None,
     note: str = "",
 ) -> Row:
-    """A line on two figures; words, None, True and False must be the same.
+    """Return a line on two figures; words, None, True and False must be the same.
 
-    kind     of ALLOWED.
+    kind     of ALLOWED; without one a number with a point is a score, any other the same.
     allowed  another difference than that kind's, where its size depends on what is measured.
     note     what was found, in words, in the place of the reason.
     """
-    limit = ALLOWED[kind].difference if allowed is None else allowed
-    why = note or (ALLOWED[kind].why if limit else "")
     if not (_is_number(claim) and _is_number(measured)):
         same = type(claim) is type(measured) and claim == measured
         return Row(group, what, claim, measured, None, None, same, note)
+    rule = ALLOWED[kind or ("score" if isinstance(measured, float) else "same")]
+    limit = rule.difference if allowed is None else allowed
+    why = note or (rule.why if limit else "")
     difference = measured - claim
-    # A NaN is never within anything.
-    passed = abs(difference) <= limit
-    return Row(group, what, claim, measured, difference, limit, passed, why)
+    return Row(group, what, claim, measured, difference, limit, abs(difference) <= limit, why)
 
 
 def failed(group: str, what: str, found: str) -> Row:
-    """A line on something that could not be measured, or is not as it must be."""
+    """Return a line on something that could not be measured, or is not as it must be."""
     return Row(group, what, None, None, None, None, False, found)
 
 
 def count_of(group: str, what: str, found: Iterable[str], note: str = "") -> Row:
-    """A line on faults, none of which may be there; the first of them are told, else `note`."""
+    """Return a line on faults, none of which may be there: the first are told, else `note`."""
     faults = list(found)
     more = f" and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
     return compare(group, what, 0, len(faults), note="; ".join(faults[:_TOLD]) + more or note)
 
 
-def flat(value: Any, most: int = 100_000) -> Dict[str, Any]:
-    """{"a.b.0": leaf} of nested objects and lists.
+def document_rows(
+    file: str, claim: Any, measured: Any, headlines: Optional[Pattern[str]] = None
+) -> Iterator[Row]:
+    """Yield lines on a JSON document beside the one that was made again.
 
-    Raises ValueError above `most` leaves: YAML's aliases can make billions of a few lines.
+    headlines   figures, as "math.accuracy", that have a line of their own.
     """
-    found = dict(itertools.islice(_leaves(value, ""), most + 1))
-    if len(found) > most:
-        raise ValueError(f"more than {most} values")
-    return found
+    claims, figures = flat(claim), flat(measured)
+    for what, value in figures.items() if headlines else ():
+        if headlines.fullmatch(what):
+            yield compare(file, what, claims.get(what), value)
+    differing = (
+        f"{what} is claimed as {claims.get(what)!r:.40}, not {figures.get(what)!r:.40}"
+        for what in unlike(claims, figures)
+    )
+    yield count_of(file, f"those of its {len(figures)} figures that differ", differing)
+
+
+def unlike(claims: Dict[str, Any], figures: Dict[str, Any], kind: str = "") -> List[str]:
+    """Return the keys whose values differ, see `compare`, or that one of the two lacks."""
+    keys = [*figures, *sorted(claims.keys() - figures.keys())]
+    both = ((claims.get(key, _ABSENT), figures.get(key, _ABSENT)) for key in keys)
+    return [key for key, pair in zip(keys, both) if not compare("", "", *pair, kind).passed]
+
+
+def flat(value: Any) -> Dict[str, Any]:
+    """Return {"a.b.0": leaf} of nested objects and lists."""
+    return dict(_leaves(value, ""))
 
 
 def _leaves(value: Any, path: str) -> Iterator[Tuple[str, Any]]:
-    if isinstance(value, dict):
-        items: Iterable[Tuple[Any, Any]] = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    else:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
         yield path, value
         return
-    for key, child in items:
+    for key, child in value.items():
         yield from _leaves(child, f"{path}.{key}" if path else str(key))
 
 
 def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and (isinstance(value, int) or math.isfinite(value))
-    )
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and (isinstance(value, int) or math.isfinite(value))
