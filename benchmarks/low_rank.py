@@ -28,8 +28,8 @@ import numpy as np
 from tools.cli import Command
 from tools.files.errors import CheckFailed
 from tools.files.progress import progress
+from tools.llama.opening import open_tensors
 from tools.llama.shape import LlamaShape
-from tools.llama.tensors import open_tensors
 
 ATTENTION, FEED_FORWARD = ("wq", "wk", "wv", "wo"), ("w1", "w2", "w3")
 KINDS = (*ATTENTION, *FEED_FORWARD)

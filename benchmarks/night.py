@@ -25,8 +25,8 @@ from tools.corpus.verify import recorded_styles
 from tools.files.atomic import write_text
 from tools.files.figure import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 from tools.packaging.chain import chain_of
+from tools.scoring.prediction_rows import Prediction, read_predictions
 from tools.scoring.right_lines import score_lines
-from tools.scoring.rows import Prediction, read_predictions
 from tools.scoring.scores import math_from_rows
 from tools.training.losses import read_losses
 

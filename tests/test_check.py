@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from tools import check
 from tools.corpus.build import Plan, build_corpus
-from tools.corpus.convert import convert_rows
+from tools.corpus.train_json import convert_rows
 from tools.corpus.worked.styles import read_styles
 from tools.packaging import inspection
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tools.corpus import recipe_faults
 from tools.files.errors import UserError
-from tools.files.lock import run_lock
+from tools.files.run_lock import run_lock
 from tools.run import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,7 +66,7 @@ def test_where_another_training_has_ended(tmp_path):
 
 def test_the_command_gets_the_run_for_itself(tmp_path):
     words = (tmp_path / "run", "--profile", "tiny", "--")
-    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from tools.files.lock import hold; "
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from tools.files.run_lock import hold; "
     code += f"print(sys.argv[1:]); hold({str(tmp_path / 'run')!r})"
     done = run(*words, sys.executable, "-c", code, "--seed", "a b", code=1)
     assert "['--seed', 'a b']\n" in done and "another command is at work in this folder" in done

@@ -112,18 +112,18 @@ def weights(
     Every tensor that is missing, too many, of another shape, or holds NaN or infinity is named;
     exit code 1 if there is any.
     """
-    from tools.llama import check
+    from tools.llama import checkpoint_facts as facts
 
     if sum(value is not None for value in (profile, model, config)) > 1:
         raise click.UsageError("give one of --profile, --model and --config")
     wanted = None
     if profile is not None:
-        wanted = check.shapes_of_profile(profile)
+        wanted = facts.shapes_of_profile(profile)
     elif model is not None:
-        wanted = check.shapes_of_model(model)
+        wanted = facts.shapes_of_model(model)
     elif config is not None:
-        wanted = check.shapes_of_adapter(config)
-    report = check.check_weights(path, wanted)
+        wanted = facts.shapes_of_adapter(config)
+    report = facts.check_weights(path, wanted)
     if as_json:
         click.echo(json.dumps(report._asdict()))
     summary = f"{path}: {report.tensors} tensors, {report.parameters:,} numbers, "

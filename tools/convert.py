@@ -139,7 +139,7 @@ def math(
     if output is not None and source is None:
         raise click.UsageError("--output needs --input")
     if output is not None:
-        from tools.corpus.convert import convert_rows
+        from tools.corpus.train_json import convert_rows
 
         summary = convert_rows(source, output, strict, styles)
     else:

@@ -113,7 +113,7 @@ def main(
     lengths = _max_new_tokens(max_new_tokens, [path.stem for path in prompts])
     # MindSpore's warnings say nothing that a user could act on.
     os.environ.setdefault("GLOG_v", "3")
-    from tools.llama.generate import generate
+    from tools.llama.answering import generate
     from tools.llama.predictions import CUT
 
     results = generate(models, prompts, outputs, lengths, **settings)

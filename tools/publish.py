@@ -71,7 +71,7 @@ def measure(adapter: Path, base: Path, output: Path, baseline: bool) -> None:
 
 def _print(scores: Measured) -> None:
     from tools.packaging.remeasure import figures, reading
-    from tools.scoring.tables import table
+    from tools.scoring.score_tables import table
 
     click.echo(f"{table(figures(scores))}\n\n{reading(scores)}")
 

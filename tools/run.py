@@ -66,7 +66,7 @@ def main(
     holds a training of another choice.
     """
     from tools.corpus.recipe_faults import recipe_faults
-    from tools.files.lock import hold
+    from tools.files.run_lock import hold
     from tools.settings.makefile import write_makefile
     from tools.settings.profile import choose, recipe_path
     from tools.settings.resolve import resolve

@@ -37,13 +37,13 @@ def squad(
         raise click.UsageError("name either --log or --predictions")
     if log and write_log:
         raise click.UsageError("--write-log goes with --predictions")
-    from tools.scoring import scores, tables
+    from tools.scoring import score_tables, scores
 
     if log:
         result = scores.squad_from_log(log)
     else:
         result = scores.squad_from_predictions(predictions, write_log)
-    _print(result, as_json, tables.squad_table)
+    _print(result, as_json, score_tables.squad_table)
 
 
 @main.command(epilog="Example:\n\npython -m tools.score math --npy a.npy --references test.jsonl")
@@ -67,14 +67,14 @@ def math(
     """
     if (npy is None) == (predictions is None) or (npy is None) != (references is None):
         raise click.UsageError("name either --predictions, or --npy and --references")
-    from tools.scoring import arithmetic, scores, tables
+    from tools.scoring import arithmetic, score_tables, scores
 
     rows = scores.math_rows(predictions, npy, references)
     if disagreements:
         found = arithmetic.disagreements(scores.math_verdicts(rows))
-        click.echo(tables.disagreement_table(found))
+        click.echo(score_tables.disagreement_table(found))
         return
-    _print(scores.math_from_rows(rows, styles), as_json, tables.math_table)
+    _print(scores.math_from_rows(rows, styles), as_json, score_tables.math_table)
 
 
 @main.command(epilog="Example:\n\npython -m tools.score contest --accuracy 0.64 --trained 3407872")
@@ -102,10 +102,10 @@ def contest(
     """
     if (f1 is None) != (em is None):
         raise click.UsageError("name both --f1 and --em, or neither")
-    from tools.scoring import scores, tables
+    from tools.scoring import score_tables, scores
 
     result = scores.contest_entry(accuracy, trained, total, f1, em)
-    _print(result, as_json, tables.contest_table)
+    _print(result, as_json, score_tables.contest_table)
     if result["eligible"] is False:
         click.get_current_context().exit(1)
 
@@ -134,10 +134,10 @@ def run(
 
     It measures: a model that is not eligible is exit code 0 here, and "eligible": false.
     """
-    from tools.scoring import scores, tables
+    from tools.scoring import score_tables, scores
 
     result = scores.score_run(reading, arithmetic, parameters, output, baseline, styles)
-    _print(result, as_json, tables.run_table)
+    _print(result, as_json, score_tables.run_table)
 
 
 @main.command(
@@ -173,10 +173,10 @@ def checkpoints(
     They are FOLDER/K/squad.jsonl and valid.jsonl; of equal scores the one of more right lines
     counts, then the later.
     """
-    from tools.scoring import choose, tables
+    from tools.scoring import choose, score_tables
 
     result = choose.score_checkpoints(folder, parameters, baseline, steps, output, merged, styles)
-    _print(result, as_json, tables.checkpoints_table)
+    _print(result, as_json, score_tables.checkpoints_table)
 
 
 def _print(

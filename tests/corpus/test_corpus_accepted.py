@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tools.corpus.check import accepted_lines, check_solution
+from tools.corpus.check_lines import accepted_lines, check_solution
 from tools.corpus.grammar import NoFit
 from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text

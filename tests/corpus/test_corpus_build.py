@@ -11,7 +11,6 @@ import pytest
 
 from tools.corpus import build
 from tools.corpus.build import Plan, build_corpus
-from tools.corpus.convert import convert_rows
 from tools.corpus.grammar import group_text, parse
 from tools.corpus.kinds import CHINESE, ENGLISH, UNIQUE
 from tools.corpus.render import render
@@ -19,6 +18,7 @@ from tools.corpus.rounding import Rounding
 from tools.corpus.rows import read_rows
 from tools.corpus.sample import CAPACITY, draw
 from tools.corpus.split import SPLITS, quotas, rank, split
+from tools.corpus.train_json import convert_rows
 from tools.corpus.worked.styles import Style
 from tools.files.errors import UserError
 

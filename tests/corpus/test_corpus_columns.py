@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.corpus.check import accepted_lines, check_solution
+from tools.corpus.check_lines import accepted_lines, check_solution
 from tools.corpus.grammar import Problem, parse
 from tools.corpus.render import problem_text
 from tools.corpus.rounding import Rounding

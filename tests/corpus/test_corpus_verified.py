@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tools.corpus import english
-from tools.corpus.check import check_solution
+from tools.corpus.check_lines import check_solution
 from tools.corpus.grammar import Problem
 from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text

@@ -18,7 +18,7 @@ from tools.files import sources
 from tools.files.artifact import Archive, Artifact
 from tools.files.errors import UserError
 from tools.files.fetching import fetch_artifacts
-from tools.files.lock import run_lock
+from tools.files.run_lock import run_lock
 
 
 def test_nothing_to_fetch(output):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from tools.files.errors import UserError
-from tools.llama.safetensors import SafetensorsFile, SafetensorsWriter, open_folder
-from tools.llama.tensors import DTYPES, Entry, cast, open_tensors
+from tools.llama.opening import open_folder, open_tensors
+from tools.llama.safetensors import SafetensorsFile, SafetensorsWriter
+from tools.llama.tensors import DTYPES, Entry, cast
 
 
 def write(path, tensors):

@@ -58,7 +58,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_problems_are_answered_as_published_token_for_token(base: Path, tmp_path: Path) -> None:
-    from tools.llama.generate import generate
+    from tools.llama.answering import generate
     from tools.llama.merging import merge_all
     from tools.records.tokenizers import open_tokenizer
 

@@ -17,7 +17,7 @@ from tools.llama.safetensors import SafetensorsFile
 from tools.packaging import adapter_folder
 from tools.publish import main
 from tools.records.vocabulary import train_tokenizer
-from tools.scoring.rows import read_predictions
+from tools.scoring.prediction_rows import read_predictions
 
 pytest.importorskip("mindspore")
 

@@ -22,9 +22,9 @@ from packaging_run import TEAM, write
 from tools.files.errors import CheckFailed, UserError
 from tools.packaging import contents
 from tools.packaging.contents import open_contents
+from tools.packaging.file_names import Places, folded, name_fault
 from tools.packaging.grading.grader import Request, grade
 from tools.packaging.grading.unpack import unpack
-from tools.packaging.names import Places, folded, name_fault
 from tools.packaging.zip_end import LARGEST_DIRECTORY, MOST_MEMBERS, end_fault
 
 DEFLATED = zipfile.ZIP_DEFLATED

@@ -21,7 +21,7 @@ from tools.packaging.grading.comparison import Row
 from tools.packaging.grading.grader import UNUSABLE
 from tools.packaging.grading.unpack import Package
 from tools.records.prompts import render_prompt
-from tools.scoring.rows import read_predictions
+from tools.scoring.prediction_rows import read_predictions
 from tools.settings.contest import Contest
 
 

@@ -19,7 +19,7 @@ from tools.scoring.arithmetic import (
     score_verdicts,
     wilson,
 )
-from tools.scoring.rows import Prediction
+from tools.scoring.prediction_rows import Prediction
 from tools.settings.contest import read_contest
 
 RULES = read_contest().arithmetic

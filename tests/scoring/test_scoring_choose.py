@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.files.errors import UserError
-from tools.scoring import tables
+from tools.scoring import score_tables
 from tools.scoring.choose import best_index, score_checkpoints
 
 
@@ -125,7 +125,7 @@ def test_of_equal_scores_more_right_lines_count(run):
         {"share": 0.0, "right": 0, "count": 2},
         {"share": 0.0, "right": 0, "count": 2},
     ]
-    assert "1 of 2, 50.00 %" in tables.checkpoints_table(result)
+    assert "1 of 2, 50.00 %" in score_tables.checkpoints_table(result)
     # Without styles nobody counts lines: the latest of the equals.
     assert choose(run)["checkpoint"] == 3
 

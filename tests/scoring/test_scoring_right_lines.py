@@ -8,8 +8,8 @@ from tools.corpus.kinds import ENGLISH
 from tools.corpus.rounding import Rounding
 from tools.corpus.worked.styles import Style
 from tools.records.prompts import render_prompt
+from tools.scoring.prediction_rows import Prediction
 from tools.scoring.right_lines import score_lines
-from tools.scoring.rows import Prediction
 
 SUM = "计算 12.50 - 20.75 等于多少？"
 OURS = "12.50 - 20.75 = -(20.75 - 12.5)\n20.75 - 12.5 = 8.25\n12.50 - 20.75 = -8.25\n#### -8.25"

@@ -15,7 +15,7 @@ from tools.corpus.solve import answer
 from tools.corpus.worked.styles import STYLES, Style, answer_text, work_out, work_out_english
 from tools.records.prompts import render_prompt
 from tools.scoring.arithmetic import judge
-from tools.scoring.rows import Prediction
+from tools.scoring.prediction_rows import Prediction
 from tools.settings.contest import read_contest
 
 RULES = read_contest().arithmetic

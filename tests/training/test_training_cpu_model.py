@@ -19,7 +19,7 @@ from tools.training.cpu.model import (
     CpuPackedLlamaForCausalLM,
     compile_layers_once,
 )
-from tools.training.packing import PackedLlamaForCausalLM
+from tools.training.packed_rows import PackedLlamaForCausalLM
 
 ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
 ROWS, LENGTH, PAD, EOS, WIDTH = 3, 20, 0, 2, 32

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from tools.asking.models import Answer, Training
-from tools.corpus.check import accepted_lines
+from tools.corpus.check_lines import accepted_lines
 from tools.corpus.grammar import NoFit, Problem, parse
 from tools.corpus.sample import in_slots
 from tools.corpus.solve import answer
 from tools.corpus.worked.styles import Style
 from tools.scoring.arithmetic import judge
-from tools.scoring.numbers import answer_part
-from tools.scoring.rows import Prediction
+from tools.scoring.prediction_rows import Prediction
+from tools.scoring.stated_number import answer_part
 from tools.settings.contest import read_contest
 
 

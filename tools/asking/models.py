@@ -12,11 +12,11 @@ from tools.corpus.grammar import NoFit, parse
 from tools.corpus.kinds import CHINESE
 from tools.corpus.sample import in_slots
 from tools.corpus.verify import recorded_styles
-from tools.corpus.worked.rows import Styles
+from tools.corpus.worked.restate import Styles
 from tools.corpus.worked.styles import Style, work_out
 from tools.files.errors import UserError
+from tools.llama.answering import LONGEST
 from tools.llama.engines import open_engine
-from tools.llama.generate import LONGEST
 from tools.llama.greedy import Limits
 from tools.llama.shape import LlamaShape
 from tools.records.prompts import render_answer, render_prompt

@@ -29,7 +29,7 @@ from tools.corpus.rows import Entry, Misfit, make_row, read_source
 from tools.corpus.sample import CAPACITY, draw
 from tools.corpus.split import SPLITS, quotas, rank, split
 from tools.corpus.summary import Tally
-from tools.corpus.worked.rows import Styles, restate_lines
+from tools.corpus.worked.restate import Styles, restate_lines
 from tools.corpus.worked.styles import style_fields
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError

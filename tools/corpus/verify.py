@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 from tools.corpus import english, grammar
-from tools.corpus.check import check_solution
+from tools.corpus.check_lines import check_solution
 from tools.corpus.kinds import ENGLISH
 from tools.corpus.rows import Row, block_rows
 from tools.corpus.solve import answer
-from tools.corpus.worked.rows import Styles
+from tools.corpus.worked.restate import Styles
 from tools.corpus.worked.styles import read_styles
 from tools.files.errors import UserError
 from tools.files.json_lines import Block, read_blocks

@@ -18,9 +18,9 @@ from tools.files.atomic import write_json
 from tools.files.download import Http
 from tools.files.errors import UserError
 from tools.files.hashing import Content, WrongContent, check_content, content_of
-from tools.files.lock import run_lock
 from tools.files.pins import LOCK, REMEDY, Pin, read_pins, write_pin
 from tools.files.progress import progress
+from tools.files.run_lock import run_lock
 from tools.files.sources import (
     ARCHIVES,
     Landed,

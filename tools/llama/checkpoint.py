@@ -21,8 +21,8 @@ import numpy as np
 
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
+from tools.llama.copy_bytes import transfer, write_all
 from tools.llama.tensors import DTYPES, MOST_DIMS, Entry, TensorFile, cast, is_possible
-from tools.llama.transfer import transfer, write_all
 
 _PART = 512 << 20
 _VARINT, _BYTES = 0, 2

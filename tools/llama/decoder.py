@@ -36,7 +36,7 @@ class Decoder:
 
         # The default of MindSpore 2.9 is PyNative, an order of magnitude slower.
         ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
-        from tools.llama.cells import Copy, Layers, Output
+        from tools.llama.decoder_graphs import Copy, Layers, Output
 
         self.shape, self.places, self.capacity = shape, places, 0
         self._ms = ms

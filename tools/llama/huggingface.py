@@ -17,8 +17,9 @@ from tools.files.errors import UserError
 from tools.files.progress import progress
 from tools.files.space import keep_apart, require_space
 from tools.llama.names import hf_name
+from tools.llama.opening import open_tensors
 from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape
-from tools.llama.tensors import Tensors, open_tensors
+from tools.llama.tensors import Tensors
 from tools.llama.writing import copy_renamed
 from tools.records.tokenizer_json import export_tokenizer
 from tools.records.tokenizers import SpecialIds, find_tokenizer, open_tokenizer

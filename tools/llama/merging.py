@@ -18,11 +18,12 @@ from tools.files.progress import progress
 from tools.files.space import keep_apart, require_space
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.names import LORA_A, LORA_B, lora_part
+from tools.llama.opening import open_tensors
 from tools.llama.peft import WEIGHTS, open_peft
 from tools.llama.published import check_published
 from tools.llama.shape import LlamaShape
 from tools.llama.shards import open_whole
-from tools.llama.tensors import FLOATS, Entry, Tensors, cast, open_tensors, widen
+from tools.llama.tensors import FLOATS, Entry, Tensors, cast, widen
 from tools.llama.writing import copy_tensor, open_writer
 from tools.settings.native import read_model_config
 

@@ -14,8 +14,9 @@ from tools.files.errors import UserError
 from tools.files.space import keep_apart
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter
 from tools.llama.names import hf_module, lora_part, peft_name
+from tools.llama.opening import open_tensors
 from tools.llama.shape import LlamaShape
-from tools.llama.tensors import FLOATS, Renamed, Tensors, open_tensors
+from tools.llama.tensors import FLOATS, Renamed, Tensors
 from tools.llama.writing import copy_renamed
 from tools.settings.resolve import read_resolved
 

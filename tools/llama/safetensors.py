@@ -13,14 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO, Union
 
 import numpy as np
 
 from tools.files.errors import UserError
-from tools.files.text import read_text
-from tools.llama.tensors import MOST_DIMS, Entry, TensorFile, Tensors, is_possible
-from tools.llama.transfer import transfer, write_all
+from tools.llama.copy_bytes import transfer, write_all
+from tools.llama.tensors import MOST_DIMS, Entry, TensorFile, is_possible
 
 INDEX = "model.safetensors.index.json"
 _NAMES = {
@@ -108,49 +107,6 @@ def _check_extent(path: Path, entries: dict[str, Entry], start: int) -> None:
 
 def _damaged(path: Path, why: str) -> UserError:
     return UserError(f"not a whole safetensors file ({why})", path, "make or fetch it again")
-
-
-class SafetensorsFolder(Tensors):
-    """The shards of a model, as its index names them."""
-
-    def __init__(self, folder: Path, files: dict[str, TensorFile]) -> None:
-        self.path, self._files = folder, files
-        self.entries = {name: file.entries[name] for name, file in files.items()}
-
-    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
-        self.entry(name)
-        return self._files[name].read_rows(name, start, stop)
-
-    def place(self, name: str) -> Optional[tuple[Path, tuple[tuple[int, int], ...]]]:
-        self.entry(name)
-        return self._files[name].place(name)
-
-
-def open_folder(folder: Path) -> Tensors:
-    """Open model.safetensors, or the shards that model.safetensors.index.json names."""
-    single, index = folder / "model.safetensors", folder / INDEX
-    if single.is_file():
-        return SafetensorsFile(single)
-    if not index.is_file():
-        raise UserError(f"holds neither {single.name} nor {INDEX}", folder, "name a model")
-    try:
-        places = json.loads(read_text(index))["weight_map"]
-        shards = set(places.values())
-        if not shards or not all(
-            isinstance(name, str) and Path(name).name == name for name in shards
-        ):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        what = "is no index of shards in its own folder"
-        raise UserError(what, index, "fetch the model again") from error
-    opened = {}
-    for name in sorted(shards):
-        if not (folder / name).is_file():
-            raise UserError("the shard is missing", folder / name, "fetch it again")
-        opened[name] = SafetensorsFile(folder / name)
-    for name, shard in places.items():
-        opened[shard].entry(name)
-    return SafetensorsFolder(folder, {name: opened[shard] for name, shard in places.items()})
 
 
 class SafetensorsWriter:

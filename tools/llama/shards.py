@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 
 from tools.files.errors import UserError
-from tools.llama.tensors import Entry, Tensors, open_tensors
+from tools.llama.opening import open_tensors
+from tools.llama.tensors import Entry, Tensors
 
 RANK = "{rank}"
 

@@ -203,24 +203,6 @@ class Renamed(Tensors):
         return self._source.place(self._old[self.entry(name).name])
 
 
-def open_tensors(path: Union[str, Path]) -> Tensors:
-    """Open a MindSpore checkpoint, a .safetensors file, or a folder of .safetensors files.
-
-    Told apart by name, then by content. UserError where it is none of these.
-    """
-    from tools.llama.checkpoint import Checkpoint
-    from tools.llama.safetensors import SafetensorsFile, open_folder
-
-    path = Path(path)
-    if path.is_dir():
-        return open_folder(path)
-    if not path.is_file():
-        raise UserError("no such file", path, "name a checkpoint")
-    if path.suffix == ".safetensors":
-        return SafetensorsFile(path)
-    return Checkpoint(path)
-
-
 def widen(array: np.ndarray, type_name: str) -> np.ndarray:
     """The array as stored → one to compute with: bfloat16's bits become float32, exactly."""
     if type_name != "BFloat16":

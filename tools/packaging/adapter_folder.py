@@ -18,7 +18,7 @@ from tools.packaging import remeasure
 from tools.packaging.chain import chain_of, stage_of
 from tools.packaging.provenance import ROOT, commit_of, machine, versions, without_folders
 from tools.packaging.template import code, fill, table
-from tools.scoring.rows import read_predictions
+from tools.scoring.prediction_rows import read_predictions
 from tools.scoring.scores import math_verdicts
 from tools.settings.profile import recipe_path
 from tools.settings.resolve import read_resolved

@@ -17,7 +17,7 @@ from typing import BinaryIO, Dict, Iterator, List, Optional, Union
 
 from tools.files.errors import UserError
 from tools.files.hashing import CHUNK
-from tools.packaging.names import Places, decoded, is_added, name_fault
+from tools.packaging.file_names import Places, decoded, is_added, name_fault
 from tools.packaging.zip_end import end_fault
 
 # What zipfile raises on damaged input; ValueError and its kin come from nonsense in headers.

@@ -14,7 +14,7 @@ from tools.files.hashing import content_of
 from tools.packaging import layout
 from tools.packaging.leaks import absolute_paths
 from tools.packaging.stages import ORDER, PACKAGING
-from tools.scoring.contest import is_eligible
+from tools.scoring.contest_score import is_eligible
 from tools.scoring.scores import JUDGED
 from tools.settings.contest import Contest, ReadingScore, read_contest
 from tools.training.losses import Step, read_losses

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from tools.files.atomic import write_json
-from tools.llama.generate import generate
+from tools.llama.answering import generate
 from tools.llama.merging import merge_all
-from tools.scoring.rows import read_predictions
+from tools.scoring.prediction_rows import read_predictions
 from tools.scoring.scores import score_run
 from tools.settings.resolve import read_resolved
 

@@ -16,8 +16,8 @@ from tools.planning.planned_run import (
     read_run,
     seconds_of,
 )
-from tools.scoring.contest import contest_score, low_parameter_ratio, rank_of
-from tools.scoring.tables import table
+from tools.scoring.contest_score import contest_score, low_parameter_ratio, rank_of
+from tools.scoring.score_tables import table
 from tools.settings.contest import read_contest
 from tools.settings.measured import Measured, read_measured
 from tools.training.inputs import count_parameters

@@ -16,7 +16,7 @@ from tools.corpus.grammar import parse
 from tools.corpus.kinds import ENGLISH, in_order
 from tools.corpus.rounding import Rounding
 from tools.corpus.rows import Row, read_rows
-from tools.corpus.worked.rows import restate
+from tools.corpus.worked.restate import restate
 from tools.corpus.worked.styles import STYLES, Style
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError

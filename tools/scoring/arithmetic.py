@@ -21,8 +21,8 @@ from tools.corpus.english import boxed
 from tools.corpus.kinds import ENGLISH
 from tools.corpus.worked.styles import ANSWER_LINE
 from tools.files.errors import UserError
-from tools.scoring.numbers import Number, answer_part, boxed_number, find_number, power_of_ten
-from tools.scoring.rows import Prediction
+from tools.scoring.prediction_rows import Prediction
+from tools.scoring.stated_number import Number, answer_part, boxed_number, find_number, power_of_ten
 from tools.settings.contest import ArithmeticRules
 
 JUDGES = ("exact", "rounded", "tolerance", "prefix")

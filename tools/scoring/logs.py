@@ -18,9 +18,9 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 
 from tools.files.atomic import write_text
 from tools.files.errors import UserError
-from tools.scoring.lines import bounded_lines
+from tools.files.text import bounded_lines
 from tools.scoring.literals import read_strings
-from tools.scoring.rows import LONGEST_ANSWER
+from tools.scoring.prediction_rows import LONGEST_ANSWER
 from tools.scoring.squad import Answer, running_scores
 
 # The first of the two words in a line is the log's own: a quoted answer stands behind it.

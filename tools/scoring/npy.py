@@ -17,7 +17,7 @@ from typing import Any, Dict, List, Tuple, Union
 
 from tools.files.errors import UserError
 from tools.scoring.literals import expect, read_string, read_strings
-from tools.scoring.rows import LONGEST_ANSWER
+from tools.scoring.prediction_rows import LONGEST_ANSWER
 
 KEY = "text_generation_text"
 LARGEST_FILE = 1 << 28

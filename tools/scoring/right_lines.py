@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
-from tools.corpus.check import accepted_lines
+from tools.corpus.check_lines import accepted_lines
 from tools.corpus.grammar import parse
 from tools.corpus.worked.styles import Style, work_out
-from tools.scoring.numbers import answer_part
-from tools.scoring.rows import Prediction
+from tools.scoring.prediction_rows import Prediction
+from tools.scoring.stated_number import answer_part
 
 
 def score_lines(
@@ -18,7 +18,7 @@ def score_lines(
 
     styles   by kind, as the corpus was worked out; without one, the source's own solution.
 
-    right    lines of the answer that hold after those before them (`check.accepted_lines`).
+    right    lines of the answer that hold after those before them (`check_lines.accepted_lines`).
     count    the larger of the lines written and those of our own solution.
 
     Both are summed over the rows, share is from 0 to 1. Rows whose problem cannot be parsed or

@@ -9,12 +9,12 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 from tools.corpus.verify import recorded_styles
 from tools.files.atomic import write_json, write_text
 from tools.files.errors import CheckFailed, UserError
-from tools.scoring import contest as contest_scoring
+from tools.scoring import contest_score as contest_scoring
 from tools.scoring.arithmetic import Verdict, judge, score_verdicts
 from tools.scoring.logs import read_log, write_log
 from tools.scoring.npy import read_predictions_file
+from tools.scoring.prediction_rows import Prediction, join, read_predictions, read_references
 from tools.scoring.right_lines import score_lines
-from tools.scoring.rows import Prediction, join, read_predictions, read_references
 from tools.scoring.squad import Answer, first_line, score_squad
 from tools.settings.contest import Contest, ReadingScore, read_contest
 from tools.settings.resolve import read_resolved

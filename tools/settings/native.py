@@ -9,7 +9,7 @@ from tools.files.errors import UserError
 from tools.settings.lines import read_yaml
 from tools.settings.profile import Card, Fit, Profile
 
-# The architecture that keeps the examples of a packed row apart (tools/training/packing.py), and
+# The architecture that keeps the examples of a packed row apart, tools/training/packed_rows.py, and
 # the one that it stands in for.
 PACKED_ARCH = "PackedLlamaForCausalLM"
 PLAIN_ARCH = "LlamaForCausalLM"

@@ -17,10 +17,11 @@ from tools.files.hashing import content_of
 from tools.llama.checkpoint import write_checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter
 from tools.llama.names import LORA_A, lora_part
+from tools.llama.opening import open_tensors
 from tools.llama.peft import CONFIG, WEIGHTS, open_peft
 from tools.llama.published import RUN, check_published
 from tools.llama.shape import LlamaShape
-from tools.llama.tensors import Tensors, open_tensors
+from tools.llama.tensors import Tensors
 from tools.settings.native import read_model_config
 from tools.settings.resolve import path_told, read_resolved
 from tools.training.resume import identity

@@ -29,7 +29,7 @@ from tools.packaging.grading.comparison import (
 from tools.packaging.grading.recipe import take_over, variables_of
 from tools.packaging.grading.unpack import Package
 from tools.packaging.provenance import ROOT
-from tools.scoring.rows import read_predictions
+from tools.scoring.prediction_rows import read_predictions
 from tools.scoring.scores import read_scores
 from tools.settings.lines import read_yaml
 from tools.settings.resolve import read_resolved

@@ -22,8 +22,8 @@ from tools.packaging.grading.remade import BASE, CHOSEN
 from tools.packaging.grading.sampling import LEVEL, Share, weighted
 from tools.packaging.grading.unpack import Package, link
 from tools.records.prompts import render_prompt
-from tools.scoring.contest import is_eligible
-from tools.scoring.rows import Prediction, Reference, read_predictions, read_references
+from tools.scoring.contest_score import is_eligible
+from tools.scoring.prediction_rows import Prediction, Reference, read_predictions, read_references
 from tools.scoring.scores import math_from_rows, squad_from_predictions
 from tools.scoring.squad import first_line
 from tools.settings.contest import Contest, ReadingScore

@@ -15,7 +15,7 @@ from tools.packaging.grading.unpack import Package
 from tools.packaging.provenance import ROOT
 from tools.records.prompts import render_prompt
 from tools.records.reading import read_questions
-from tools.scoring.rows import Prediction, read_predictions
+from tools.scoring.prediction_rows import Prediction, read_predictions
 from tools.settings.resolve import read_resolved
 
 EMBEDDED = ROOT / "material" / "embedded" / "reading.json"

@@ -21,7 +21,7 @@ from tools.packaging.grading.verdict import Verdict, write_verdict
 from tools.packaging.inspection import check_contents
 from tools.packaging.provenance import commit_of, machine, versions
 from tools.records.reading import read_questions
-from tools.scoring.rows import read_references
+from tools.scoring.prediction_rows import read_references
 from tools.settings.contest import read_contest
 
 DEPTHS = ("verify", "score", "reproduce")

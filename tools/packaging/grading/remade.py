@@ -16,7 +16,7 @@ from tools.packaging.grading.comparison import Row, compare, count_of, document_
 from tools.packaging.grading.unpack import Package
 from tools.packaging.page import TEMPLATES, render_markdown, render_page
 from tools.scoring.choose import score_checkpoints
-from tools.scoring.contest import is_eligible
+from tools.scoring.contest_score import is_eligible
 from tools.scoring.scores import read_scores, score_run, squad_from_predictions
 from tools.settings.contest import Contest
 from tools.settings.resolve import read_resolved
@@ -151,4 +151,4 @@ def _nearest(line: str, lines: List[str]) -> str:
 
 
 def _text(path: Path) -> str:
-    return path.read_text("utf-8", errors="replace")
+    return path.read_text("utf-8-sig", errors="replace")

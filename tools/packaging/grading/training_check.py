@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 from tools.files.errors import UserError
+from tools.files.text import bounded_lines
 from tools.llama.precision import BFLOAT16, FLOAT32
 from tools.packaging import layout
 from tools.packaging.grading.comparison import ALLOWED, Row, compare, count_of, failed
 from tools.packaging.grading.unpack import Package
-from tools.scoring.lines import bounded_lines
 from tools.settings.contest import Contest
 from tools.settings.native import read_finetune
 from tools.settings.resolve import read_resolved

@@ -14,8 +14,8 @@ from tools.files.progress import progress
 from tools.files.space import require_space
 from tools.packaging import layout
 from tools.packaging.contents import BROKEN, Contents
+from tools.packaging.file_names import name_fault
 from tools.packaging.manifest import Manifest, parse_manifest
-from tools.packaging.names import name_fault
 from tools.settings.contest import read_contest
 from tools.settings.lines import read_yaml
 from tools.settings.resolve import read_resolved

@@ -10,7 +10,7 @@ from tools.files.atomic import write_json, write_text
 from tools.packaging.grading.comparison import Row
 from tools.packaging.provenance import ROOT
 from tools.packaging.template import fill
-from tools.scoring.tables import table
+from tools.scoring.score_tables import table
 
 TEMPLATE = ROOT / "submission" / "verdict.html.j2"
 JSON_FILE, PAGE = "verdict.json", "verdict.html"

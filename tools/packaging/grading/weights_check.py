@@ -19,7 +19,7 @@ from tools.llama.tensors import Tensors, widen
 from tools.packaging import layout
 from tools.packaging.grading.comparison import Row, compare, count_of, failed
 from tools.packaging.grading.unpack import Package
-from tools.scoring.contest import denominator_of
+from tools.scoring.contest_score import denominator_of
 from tools.settings.contest import Contest
 from tools.settings.resolve import read_resolved
 from tools.training.inputs import count_parameters

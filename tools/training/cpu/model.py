@@ -8,7 +8,7 @@ from mindspore import nn, ops
 from tools.llama.stack import LlamaForCausalLM
 from tools.training.cpu.cells import fit
 from tools.training.cpu.step import CpuTrainOneStepCell
-from tools.training.packing import PackedLlamaForCausalLM
+from tools.training.packed_rows import PackedLlamaForCausalLM
 
 
 class OutputWhereLabelled(nn.Cell):

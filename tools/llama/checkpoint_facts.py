@@ -12,8 +12,9 @@ from tools.files.hashing import content_of
 from tools.files.progress import progress
 from tools.llama.lora import adapter_parameters
 from tools.llama.merging import read_config
+from tools.llama.opening import open_tensors
 from tools.llama.shape import LlamaShape
-from tools.llama.tensors import Tensors, open_tensors, widen
+from tools.llama.tensors import Tensors, widen
 from tools.settings.profile import profile_folder
 
 Shapes = dict[str, tuple[int, ...]]

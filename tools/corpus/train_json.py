@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 from tools.corpus.build import known, refuse_empty
 from tools.corpus.rows import Entry, read_source
 from tools.corpus.summary import Tally
-from tools.corpus.worked.rows import Styles, restate_lines
+from tools.corpus.worked.restate import Styles, restate_lines
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.files.parallel import ordered_map

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tools.corpus.check import check_solution
+from tools.corpus.check_lines import check_solution
 from tools.corpus.rounding import Rounding
 from tools.corpus.worked.styles import Style
 

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from tools.scoring.arithmetic import JUDGES, Verdict
-from tools.scoring.numbers import Number, power_of_ten
+from tools.scoring.stated_number import Number, power_of_ten
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

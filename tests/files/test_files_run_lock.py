@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tools.files.errors import UserError
-from tools.files.lock import hold, run_lock
+from tools.files.run_lock import hold, run_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import sys
-from tools.files.lock import run_lock
+from tools.files.run_lock import run_lock
 with run_lock(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
@@ -23,7 +23,7 @@ with run_lock(sys.argv[1]):
 HANDED_ON = """
 import os, sys
 from tools.files.errors import UserError
-from tools.files.lock import hold
+from tools.files.run_lock import hold
 try:
     hold(sys.argv[1])
 except UserError as error:

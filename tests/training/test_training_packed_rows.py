@@ -49,7 +49,7 @@ _MASKS = """
 import sys
 import numpy as np
 import mindspore as ms
-from tools.training.packing import PackedCausalMask
+from tools.training.packed_rows import PackedCausalMask
 ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
 given = np.load(sys.argv[1])
 made = {}
@@ -123,7 +123,7 @@ from mindformers import MindFormerConfig
 from mindformers.models.llama import LlamaConfig
 from mindformers.pet import get_pet_model
 from mindformers.tools.register import MindFormerModuleType, MindFormerRegister
-import tools.training.packing
+import tools.training.packed_rows
 
 ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
 values = json.load(open("model.json"))

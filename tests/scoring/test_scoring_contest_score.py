@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.files.errors import UserError
-from tools.scoring import contest
+from tools.scoring import contest_score as contest
 from tools.settings.contest import read_contest
 
 RULES = read_contest()

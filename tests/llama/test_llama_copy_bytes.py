@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from tools.llama import transfer as module
-from tools.llama.transfer import transfer
+from tools.llama import copy_bytes as module
+from tools.llama.copy_bytes import transfer
 
 
 @pytest.mark.parametrize("fault", [None, "absent", errno.EXDEV, errno.ENOSYS])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.corpus.grammar import parse
-from tools.scoring.numbers import answer_part, find_number
+from tools.scoring.stated_number import answer_part, find_number
 
 FRAME = "Below is an instruction.\n\n### Instruction:\n{}\n\n### Response:"
 

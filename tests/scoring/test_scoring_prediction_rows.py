@@ -9,7 +9,7 @@ import pytest
 from tools.files import json_lines
 from tools.files.errors import UserError
 from tools.records.prompts import render_prompt
-from tools.scoring.rows import Prediction, join, read_predictions, read_references
+from tools.scoring.prediction_rows import Prediction, join, read_predictions, read_references
 
 ROW = {"id": "a", "kind": "add", "prompt": "1+1", "prediction": "2", "reference": "2"}
 
