@@ -250,7 +250,7 @@ def put(dotted, value):
         ("artifacts", ["squad-dev"], {"profile.json"}),
         ("model.tied", True, {"model.json"}),
         ("model.denominator", 7, {"model.json"}),
-        ("tokenizer.kind", "file", {"tokenizer.json"}),
+        ("tokenizer.kind", "gguf", {"tokenizer.json"}),
         ("prompt", "vicuna", {"tokenizer.json", "records.json", "prompts.json"}),
         ("pack", False, {"records.json", "finetune.yaml"}),
         ("bfloat16_matmul", True, {"training.json"}),
