@@ -92,7 +92,7 @@ PARTS: Dict[str, Tuple[str, ...]] = {
         LOCK,
         *(f"source/tools/{name}.py" for name in ("convert", "finetune", "merge", "generate")),
         # What is registered with MindFormers.
-        *(f"source/tools/training/{name}.py" for name in ("worker", "inputs", "packing")),
+        *(f"source/tools/training/{name}.py" for name in ("worker", "inputs", "packed_rows")),
     ),
     "squad_log": tuple(SQUAD_LOGS.values()),
 }
