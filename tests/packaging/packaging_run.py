@@ -137,7 +137,7 @@ GOOD = {"math_before": 1, "math_after": 8, "squad_before": 2, "squad_after": 3}
 
 SCRIPTS = (
     *("convert", "finetune", "generate", "merge"),
-    *(f"training/{name}" for name in ("inputs", "packing", "worker")),
+    *(f"training/{name}" for name in ("inputs", "packed_rows", "worker")),
 )
 
 

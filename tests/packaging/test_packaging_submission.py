@@ -54,7 +54,7 @@ EXPECTED = {
     "source/requirements/cpu.txt",
     *(f"source/tools/{name}.py" for name in ("convert", "finetune", "generate", "merge")),
     "source/tools/records/__init__.py",
-    *(f"source/tools/training/{name}.py" for name in ("inputs", "packing", "worker")),
+    *(f"source/tools/training/{name}.py" for name in ("inputs", "packed_rows", "worker")),
     "stages/convert-math.json",
     "stages/finetune.json",
     "training/loss.csv",
