@@ -10,8 +10,8 @@ from tools.corpus.check_lines import accepted_lines, check_solution
 from tools.corpus.grammar import NoFit
 from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text
-from tools.corpus.rounding import Rounding
 from tools.corpus.sample import generate
+from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import STYLES, Style, work_out
 
 ADD = "计算 4204.22 + 2369.17 等于多少？"

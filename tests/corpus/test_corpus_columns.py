@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tools.corpus.check_lines import accepted_lines, check_solution
 from tools.corpus.grammar import Problem, parse
 from tools.corpus.render import problem_text
-from tools.corpus.rounding import Rounding
 from tools.corpus.sample import generate
+from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import STYLES, Style, work_out
 from tools.files.parallel import ordered_map
 

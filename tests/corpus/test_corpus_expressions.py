@@ -26,7 +26,7 @@ from tools.corpus.exact import (
 )
 from tools.corpus.expressions import evaluate, own_expressions, split_chain, verify_links
 from tools.corpus.grammar import parse
-from tools.corpus.rounding import Rounding
+from tools.corpus.solve import Rounding
 
 
 def value_of(text: str) -> Fraction:

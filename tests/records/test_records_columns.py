@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.corpus.rounding import Rounding
 from tools.corpus.sample import CAPACITY, draw
+from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import STYLES, Style, work_out
 from tools.records.tokenizers import open_tokenizer
 

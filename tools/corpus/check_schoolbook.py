@@ -36,7 +36,7 @@ from tools.corpus.expressions import (
     verify_links,
 )
 from tools.corpus.grammar import Problem
-from tools.corpus.rounding import Rounding
+from tools.corpus.solve import Rounding
 
 _LABELS = {
     "平均值": "mean",

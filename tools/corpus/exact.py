@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tools.corpus.grammar import Problem
-from tools.corpus.rounding import Rounding
+from tools.corpus.solve import Rounding
 
 NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:E[+-][0-9]+)?"  # without a sign
 _ZEROS_IN_FRONT = re.compile(r"(?<![0-9.])0[0-9]")

@@ -8,13 +8,7 @@ def register_optimizer(name: str) -> None:
 
     Not all of them in every process: each stands on what one of the two releases may lack.
     """
-    from tools.llama.stack import RELEASE
-    from tools.settings.stacks import CONTEST
-
     if name == "LoraPlusAdamW":
         from tools.training import lora_plus_adamw  # noqa: F401
     elif name.endswith("FP32StateAdamWeightDecay"):
-        if RELEASE != CONTEST:
-            from tools.training import adam_weight_decay  # noqa: F401
-        if name.startswith("LoraPlus"):
-            from tools.training import lora_plus_fp32  # noqa: F401
+        from tools.training import fp32_state_adam  # noqa: F401
