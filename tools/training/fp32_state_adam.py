@@ -1,4 +1,4 @@
-"""The optimiser of the contest's MindFormers, which the newer release has dropped; LoRA+ with it."""
+"""The optimiser of the contest's MindFormers, where the release has dropped it; LoRA+ with it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if RELEASE != CONTEST:
     class FP32StateAdamWeightDecay(nn.AdamWeightDecay):
         """Adam with decoupled weight decay and without the correction of the moments' bias.
 
-        That is MindSpore's AdamWeightDecay, to which the contest's release adds that the moments are
-        float32 whatever the parameters are. Here they are the parameters' type: LoRA's matrices are
-        float32 in all our configs.
+        That is MindSpore's AdamWeightDecay, to which the contest's release adds that the moments
+        are float32 whatever the parameters are. Here they are the parameters' type: LoRA's
+        matrices are float32 in all our configs.
         """
 
         def __init__(
