@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List
 
-from tools.corpus.grammar import Problem
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Problem, Rounding
 from tools.corpus.worked.styles import ANSWER_LINE, Style, answer_text, work_out
 
 

@@ -25,9 +25,9 @@ import yaml
 
 from benchmarks.forms import form_of
 from tools.cli import Command
+from tools.corpus.grammar import Rounding
 from tools.corpus.render import problem_text
 from tools.corpus.sample import draw
-from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import answer_text
 from tools.files.atomic import write_json, write_text
 from tools.records.tokenizers import open_tokenizer

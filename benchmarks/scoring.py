@@ -21,10 +21,11 @@ import click
 import numpy as np
 
 from tools.cli import Command
+from tools.corpus.grammar import Rounding
 from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text
 from tools.corpus.sample import CAPACITY, draw
-from tools.corpus.solve import Rounding, answer
+from tools.corpus.solve import answer
 from tools.corpus.worked.styles import STYLES, Style, work_out
 
 TIMES = 5

@@ -8,7 +8,7 @@ import pytest
 
 from tools.asking.marks import Asked, mark
 from tools.asking.models import Answer, Training
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Rounding
 from tools.corpus.worked.styles import Style
 
 TRAINING = Training(

@@ -8,8 +8,8 @@ import pytest
 from byte_model import make_model
 
 from tools.asking.models import Pair, Training, read_training
+from tools.corpus.grammar import Rounding
 from tools.corpus.kinds import CHINESE
-from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import Style
 from tools.settings.resolve import resolve
 

@@ -7,11 +7,10 @@ import random
 import pytest
 
 from tools.corpus.check_lines import accepted_lines, check_solution
-from tools.corpus.grammar import NoFit
+from tools.corpus.grammar import NoFit, Rounding
 from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text
 from tools.corpus.sample import generate
-from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import STYLES, Style, work_out
 
 ADD = "计算 4204.22 + 2369.17 等于多少？"
@@ -139,32 +138,32 @@ COLUMNS = "+004530-123456<-\n6-0-0=6\n5-3-0=2\n4-5-0=9\n3-4-1=8\n2-0-1=1\n1-0-0=
         # 4 + 1: the second row takes over what stands in the first.
         (
             PRODUCT,
-            "-1234*56\n6:424042318002212051106070\n5:420002315522210791105060\n#### -69.1",
+            "-1234*56\n6:424442318802212251106670\n5:420002315022210791105560\n#### -69.1",
             "+-++",
         ),
         (
             PRODUCT,
-            "-1234*56\n6:424042318002212051106070\n5:420002315412210791105060\n#### -69.1",
+            "-1234*56\n6:424442318802212251106670\n5:420002315912210791105560\n#### -69.1",
             "+--+",
         ),
-        (PRODUCT, "-1234*56\n6:424042318002212041\n5:420002315412210791105060\n#### -69.1", "+---"),
+        (PRODUCT, "-1234*56\n6:424442318802212241\n5:420002315912210791105560\n#### -69.1", "+---"),
         (
             PRODUCT,
-            "-1234*65\n5:420002315071210011105060\n6:424713318122212602106080\n#### -69.1",
+            "-1234*65\n5:420002315571210011105560\n6:424113318922212802106680\n#### -69.1",
             "-+++",
         ),
         # A digit too small: what remains is larger than the divisor, the next takes nine times.
-        (QUOTIENT, "700/12\n4:208021104720\n9:218022109211\n\n#### 58.33", "+-+--"),
-        (QUOTIENT, "700/0\n0:000000\n0:000000\n#### 58.33", "----"),
-        (ROOT, "12.50\n2:204281000100\n.9:981099436504\n#### 3.54", "+-+-"),
+        (QUOTIENT, "700/12\n4:20802211047320\n9:21802221092311\n\n#### 58.33", "+-+--"),
+        (QUOTIENT, "700/0\n0:0000000\n0:0000000\n#### 58.33", "----"),
+        (ROOT, "12.50\n2:20428810001100\n.9:98109994365904\n#### 3.54", "+-+-"),
         # With the space everywhere, and not in one place.
-        (PRODUCT, "-1 2 3 4*5 6\n6:4 2 4 0 4 2 3 1 8 0 0 2 2 1 2 0 4 1 1 0 6 0 7 0", "++"),
+        (PRODUCT, "-1 2 3 4*5 6\n6:4 2 4 4 4 2 3 1 8 8 0 2 2 1 2 2 4 1 1 0 6 6 7 0", "++"),
         (
             PRODUCT,
             "-1 2 3 4*5 6\n6:424042318002212041106070\n5:420002315412210791105060\n#### -69.1",
             "+--+",
         ),
-        (PRODUCT, "-1234*5 6\n6:4 2 4 0 4 2 3 1 8 0 0 2 2 1 2 0 4 1 1 0 6 0 7 0", "-+"),
+        (PRODUCT, "-1234*5 6\n6:4 2 4 4 4 2 3 1 8 8 0 2 2 1 2 2 4 1 1 0 6 6 7 0", "-+"),
     ],
 )
 def test_lines_of_columns(problem, solution, expected):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.corpus.check_lines import check_solution
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Rounding
 from tools.corpus.worked.styles import Style
 
 TWO = Rounding(decimals=2)

@@ -11,12 +11,11 @@ import pytest
 
 from tools.corpus import build
 from tools.corpus.build import Plan, build_corpus
-from tools.corpus.grammar import group_text, parse
+from tools.corpus.grammar import Rounding, group_text, parse
 from tools.corpus.kinds import CHINESE, ENGLISH, UNIQUE
 from tools.corpus.render import render
 from tools.corpus.rows import read_rows
 from tools.corpus.sample import CAPACITY, draw
-from tools.corpus.solve import Rounding
 from tools.corpus.split import SPLITS, quotas, rank, split
 from tools.corpus.train_json import convert_rows
 from tools.corpus.worked.styles import Style

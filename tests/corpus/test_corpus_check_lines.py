@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tools.corpus.check_lines import check_solution
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Rounding
 from tools.corpus.worked.styles import Style
 
 ADD = "计算 4204.22 + 2369.17 等于多少？"

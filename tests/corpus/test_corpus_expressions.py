@@ -25,8 +25,7 @@ from tools.corpus.exact import (
     square_root,
 )
 from tools.corpus.expressions import evaluate, own_expressions, split_chain, verify_links
-from tools.corpus.grammar import parse
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Rounding, parse
 
 
 def value_of(text: str) -> Fraction:

@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 
 from tools.corpus import english
 from tools.corpus.check_lines import check_solution
-from tools.corpus.grammar import Problem
+from tools.corpus.grammar import Problem, Rounding
 from tools.corpus.kinds import CHINESE
 from tools.corpus.render import problem_text
 from tools.corpus.sample import generate
-from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import STYLES, Style, work_out, work_out_english
 from tools.files.parallel import ordered_map
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tools.corpus.build import Plan, build_corpus
+from tools.corpus.grammar import Rounding
 from tools.corpus.rows import Row, read_rows
-from tools.corpus.solve import Rounding
 from tools.corpus.verify import faults_of, recorded_styles, verify_block, verify_rows
 from tools.corpus.worked.styles import Style, read_styles
 from tools.files.errors import UserError

@@ -8,12 +8,11 @@ from fractions import Fraction
 
 import pytest
 
-from tools.corpus.grammar import Problem, parse
+from tools.corpus.grammar import Problem, Rounding, parse
 from tools.corpus.kinds import CHINESE, ENGLISH
 from tools.corpus.render import problem_text
 from tools.corpus.rows import Row, make_row
 from tools.corpus.sample import generate
-from tools.corpus.solve import Rounding
 from tools.corpus.worked.restate import restate, restate_lines
 from tools.corpus.worked.styles import STYLES, Style, answer_text, read_styles, work_out
 from tools.files.errors import UserError

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from tools.corpus.build import Plan, build_corpus
+from tools.corpus.grammar import Rounding
 from tools.corpus.kinds import CHINESE
 from tools.corpus.rows import read_rows
-from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import STYLES, Style, read_styles
 from tools.files.errors import UserError
 from tools.records.describe import describe_corpus

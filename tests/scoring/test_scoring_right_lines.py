@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tools.corpus.grammar import Rounding
 from tools.corpus.kinds import ENGLISH
-from tools.corpus.solve import Rounding
 from tools.corpus.worked.styles import Style
 from tools.records.prompts import render_prompt
 from tools.scoring.prediction_rows import Prediction

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from tools.corpus.grammar import Rounding
 from tools.corpus.kinds import CHINESE, ENGLISH
 from tools.corpus.render import problem_text
 from tools.corpus.sample import generate
-from tools.corpus.solve import Rounding, answer
+from tools.corpus.solve import answer
 from tools.corpus.worked.styles import STYLES, Style, answer_text, work_out, work_out_english
 from tools.records.prompts import render_prompt
 from tools.scoring.arithmetic import judge

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Rounding
 from tools.corpus.verify import recorded_styles
 from tools.corpus.worked.styles import Style
 from tools.files.errors import UserError

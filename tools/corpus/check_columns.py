@@ -18,7 +18,7 @@ from tools.corpus.grammar import Number, Problem
 
 _LONGEST = 1000  # characters of a line that is wrong and still read; right ones have some 400
 _MOST_CELLS = 32  # of the products of a power from 3 on
-_CELLS = "((?:[0-9]{6})+)"
+_TIMES, _LESS = "((?:[0-9]{6})+)", "((?:[0-9]{7})+)"
 _SUMS = r"-?[0-9]{1,30}(?:,?[+-][0-9]{1,30}=-?[0-9]{1,30})+"
 _PAIRS = r"[0-9]{2}(?:,[0-9]{2})*(?:\.[0-9]{2}(?:,[0-9]{2})*)?"
 _BETWEEN_DIGITS = re.compile("(?<=[0-9])(?=[0-9])")
@@ -155,7 +155,7 @@ def _product(sign: str, first: int, second: int) -> Generator[Line, str, int]:
     above, result = "0" * len(one), ""
     for factor in other[::-1]:
         line = yield Line(f"{factor}:{_row(one, factor, above)}", apart=True)
-        cells = _read(f"[0-9]:{_CELLS}", line).group(1)
+        cells = _read(f"[0-9]:{_TIMES}", line).group(1)
         if len(cells) != 6 * len(one):
             raise Unverified("it has not a cell for each digit")
         above = cells[10::6] + cells[-1]
@@ -168,7 +168,7 @@ def _row(one: str, factor: str, above: str) -> str:
     for x, a in zip(one[::-1], above):
         product = int(x) * int(factor)
         carry, digit = divmod(product + int(a) + carry, 10)
-        cells += f"{x}{product:02}{a}{digit}{carry}"
+        cells += f"{x}{product:02}{(product + int(a)) % 10}{digit}{carry}"
     return cells
 
 
@@ -237,16 +237,16 @@ def _cells(divisor: int, digit: int, number: int, length: int) -> str:
         product = x * digit
         left = (n - product - borrow) % 10
         borrow = (product + borrow + left - n) // 10
-        cells += f"{x}{product:02}{n}{left}{borrow}"
+        cells += f"{x}{product:02}{n}{(n - product) % 10}{left}{borrow}"
     return cells
 
 
 def _read_cells(line: str, length: int) -> Tuple[int, int]:
     """Read the digit that a line finds, and what it says remains."""
-    digit, cells = _read(rf"\.?([0-9]):{_CELLS}", line).groups()
-    if len(cells) != 6 * length:
+    digit, cells = _read(rf"\.?([0-9]):{_LESS}", line).groups()
+    if len(cells) != 7 * length:
         raise Unverified("it has not a cell for each digit")
-    return int(digit), int(cells[4::6][::-1])
+    return int(digit), int(cells[5::7][::-1])
 
 
 def _divide(numbers: Numbers, decimals: int) -> Plan:

@@ -35,8 +35,7 @@ from tools.corpus.expressions import (
     split_chain,
     verify_links,
 )
-from tools.corpus.grammar import Problem
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Problem, Rounding
 
 _LABELS = {
     "平均值": "mean",

@@ -11,8 +11,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from tools.corpus.grammar import Problem
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Problem, Rounding
 
 NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:E[+-][0-9]+)?"  # without a sign
 _ZEROS_IN_FRONT = re.compile(r"(?<![0-9.])0[0-9]")

@@ -15,6 +15,13 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Pattern, Tuple, U
 Number = Union[int, Decimal]
 
 
+class Rounding(NamedTuple):
+    """To how many places an answer is rounded, half away from zero; None: it is not."""
+
+    decimals: Optional[int] = None
+    significant: Optional[int] = None
+
+
 class Problem(NamedTuple):
     """A kind and its numbers, in the order in which the sentence names them.
 

@@ -30,7 +30,7 @@ from decimal import (
     Overflow,
 )
 from fractions import Fraction
-from typing import Callable, Dict, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, Tuple, Union
 
 from tools.corpus.grammar import Problem
 
@@ -44,13 +44,6 @@ SOURCE = Context(
     Emax=999999,
     traps=[DivisionByZero, InvalidOperation, Overflow],
 )
-
-
-class Rounding(NamedTuple):
-    """To how many places an answer is rounded, half away from zero; None: it is not."""
-
-    decimals: Optional[int] = None
-    significant: Optional[int] = None
 
 
 def _function(numbers: Tuple) -> Decimal:

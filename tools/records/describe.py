@@ -12,10 +12,9 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from tools.corpus.grammar import parse
+from tools.corpus.grammar import Rounding, parse
 from tools.corpus.kinds import ENGLISH, in_order
 from tools.corpus.rows import Row, read_rows
-from tools.corpus.solve import Rounding
 from tools.corpus.worked.restate import restate
 from tools.corpus.worked.styles import STYLES, Style
 from tools.files.atomic import atomic_path

@@ -57,7 +57,8 @@ def _sum(numbers: Tuple, negate_second: bool, apart: Joined) -> List[str]:
 def _product(first: int, second: int, apart: Joined, sign: str = "") -> List[str]:
     """Return header and rows of cells.
 
-    A cell is digit, its product with the row's in two digits, digit above, new digit and carry.
+    A cell is digit, its product with the row's in two digits, ones of that and the digit above,
+    ones of that and the carry of the cell before, and the carry: two digits are added at a time.
     """
     upper, lower = str(first), str(second)
     if len(upper) < len(lower):
@@ -67,7 +68,7 @@ def _product(first: int, second: int, apart: Joined, sign: str = "") -> List[str
         cells, row, carry = [], [], 0
         for x, over in zip(map(int, upper[::-1]), above[1:]):
             carry, digit = divmod(x * y + over + carry, 10)
-            cells += [x, *divmod(x * y, 10), over, digit, carry]
+            cells += [x, *divmod(x * y, 10), (x * y + over) % 10, digit, carry]
             row.append(digit)
         lines.append(f"{y}:{apart(map(str, cells))}")
         above = [*row, carry]
@@ -78,14 +79,16 @@ def _subtraction(factor: int, times: int, minuend: int, width: int) -> Iterator[
     """Yield the digits of the cells in which times * factor is taken from the minuend.
 
     A cell is digit of the factor, its product with `times` in two digits, digit of the minuend,
-    digit that remains and borrow (0 to 9). The last `width` digits are written: no others remain.
+    that less the product's ones, that less the borrow of the cell before, and borrow (0 to 9). The
+    last `width` digits are written: no others remain.
     """
     borrow = 0
     for x, over in zip(f"{factor:0{width}}"[::-1], f"{minuend:0{width}}"[::-1]):
         product = int(x) * times
-        digit = (int(over) - product - borrow) % 10
+        less = (int(over) - product) % 10
+        digit = (less - borrow) % 10
         borrow = (product + borrow + digit - int(over)) // 10
-        yield from (x, *f"{product:02}", over, str(digit), str(borrow))
+        yield from (x, *f"{product:02}", over, str(less), str(digit), str(borrow))
 
 
 def _quotient(dividend: int, divisor: int, places: int, apart: Joined) -> List[str]:

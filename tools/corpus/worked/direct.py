@@ -9,8 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import List
 
-from tools.corpus.grammar import OPERATORS, Problem
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import OPERATORS, Problem, Rounding
 from tools.corpus.worked.numbers import ending, places_of, plain, rounded
 from tools.corpus.worked.operations import power_text
 from tools.corpus.worked.powers import root_value

@@ -6,7 +6,7 @@ from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation
 from fractions import Fraction
 from typing import List, Tuple
 
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Rounding
 
 # The source's numbers have some 30 digits; the longest that the grammar takes, 24 digits to the
 # power of 999, some 24 000. Should a number ever not fit, it is an error.

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import List, Tuple
 
-from tools.corpus.solve import Rounding
+from tools.corpus.grammar import Rounding
 from tools.corpus.worked.numbers import (
     EXACT,
     as_decimal,

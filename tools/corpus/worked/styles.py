@@ -16,10 +16,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from tools.corpus.grammar import OPERATORS, Problem
+from tools.corpus.grammar import OPERATORS, Problem, Rounding
 from tools.corpus.kinds import CHINESE, ENGLISH
 from tools.corpus.render import solution_text
-from tools.corpus.solve import Rounding, canonical
+from tools.corpus.solve import canonical
 from tools.corpus.worked import operations, powers, words
 from tools.corpus.worked.columns import COLUMNS, column_lines
 from tools.corpus.worked.direct import direct, function_value
