@@ -15,8 +15,8 @@ from tools.records.tokenizers import open_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = [kind for kind in STYLES if "columns" in STYLES[kind]]
-# Tokens of a solution under SmolLM2's vocabulary, on average over the contest's slots. Products took
-# 70, quotients 55 less when a cell was one step: no model of ours learnt that (docs/results.md).
+# Tokens of a solution under SmolLM2's vocabulary, on average over the contest's slots. Products
+# took 70, quotients 55 less when a cell was one step: docs/results.md tells why it is not.
 MOST = {
     **{"add": 80, "subtract": 80, "equation": 77, "mean": 120, "area": 42, "sales": 65},
     **{"discount": 104, "root": 168, "divide": 205, "multiply": 260},
