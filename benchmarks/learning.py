@@ -53,6 +53,7 @@ class Arm(NamedTuple):
     examples: int = 1_000_000
     epochs: int = 1
     batch: int = 1
+    length: int = 256
     rate: float = 2e-3
     rank: int = 16
     targets: str = ALL
@@ -80,7 +81,7 @@ ARMS = [
     # The geometric mean of both rates is the one that the other arms have.
     Arm("LoRA+", "ratio 1"),
     Arm("LoRA+", "ratio 16", rate=5e-4, lora_plus=16),
-    Arm("multiply", "columns", kinds=("multiply",), tokens=150_000),
+    Arm("multiply", "columns", kinds=("multiply",), tokens=150_000, length=320),
     Arm("divide", "columns", kinds=("divide",), tokens=150_000),
     Arm("root", "columns", kinds=("root",), tokens=150_000),
     *(
@@ -123,7 +124,7 @@ def prepare(arm: Arm, folder: Path, base: Path) -> None:
     for pet in (native["model"]["model_config"]["pet_config"], model["pet_config"]):
         pet.update(lora)
     native["runner_config"].update(batch_size=arm.batch, epochs=arm.epochs)
-    native["model"]["model_config"].update(batch_size=arm.batch, seq_length=256)
+    native["model"]["model_config"].update(batch_size=arm.batch, seq_length=arm.length)
     native["train_dataset"]["batch_size"] = arm.batch
     native["train_dataset_task"]["dataset_config"] = native["train_dataset"]
     native["lr_schedule"]["learning_rate"] = arm.rate
@@ -154,7 +155,7 @@ def same_training(arm: Arm, output: Path) -> Dict[str, Any]:
         found = json.loads(path.read_text("utf-8"))
         renamed = {**found, "question": arm.question, "name": arm.name}
         settings = json.loads(json.dumps(arm._asdict()))
-        if all(renamed[key] == value for key, value in settings.items()):
+        if all(renamed.get(key, value) == value for key, value in settings.items()):
             return renamed
     return {}
 
@@ -166,7 +167,7 @@ def train_and_answer(arm: Arm, folder: Path, base: Path) -> None:
     own = ["--tokenizer", base / "tokenizer.json", "--model", base / "model.json", "--pack"]
     if not records.is_file():  # a training goes on with the very file that it began with
         words = ["tools.convert", "records", "--input", folder / "train.jsonl"]
-        run_tool(folder, *words, *own, *frame, "--seq-length", 256, "--output", records)
+        run_tool(folder, *words, *own, *frame, "--seq-length", arm.length, "--output", records)
     prompts = folder / "prompts.jsonl"
     words = ["tools.convert", "prompts", "--input", folder / "held-out.jsonl"]
     run_tool(folder, *words, *frame, "--output", prompts)
