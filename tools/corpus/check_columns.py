@@ -19,7 +19,7 @@ from tools.corpus.grammar import Number, Problem
 _LONGEST = 1000  # characters of a line that is wrong and still read; right ones have some 400
 _MOST_CELLS = 32  # of the products of a power from 3 on
 _TIMES, _LESS = "((?:[0-9]{6})+)", "((?:[0-9]{7})+)"
-_SUMS = r"-?[0-9]{1,30}(?:,?[+-][0-9]{1,30}=-?[0-9]{1,30})+"
+_SUMS = r"-?[0-9]{1,30}(?:[+-][0-9]{1,30}=-?[0-9]{1,30},)*[+-][0-9]{1,30}"
 _PAIRS = r"[0-9]{2}(?:,[0-9]{2})*(?:\.[0-9]{2}(?:,[0-9]{2})*)?"
 _BETWEEN_DIGITS = re.compile("(?<=[0-9])(?=[0-9])")
 
@@ -219,8 +219,9 @@ def _quotient(header: str, decimals: int) -> Plan:
             line = yield Line(f"{point}{quotient}:{step}", apart=True)
             rest = _read_cells(line, length)[1]
         else:
-            line = yield Line(f"{point}{number}:{quotient},{number - quotient * below}")
-            rest = int(_read(r"\.?[0-9]+:[0-9]+,([0-9]+)", line).group(1))
+            product = quotient * below
+            line = yield Line(f"{point}{number}:{quotient},{product},{number - product}")
+            rest = int(_read(r"\.?[0-9]+:[0-9]+,[0-9]+,([0-9]+)", line).group(1))
         if not digits and (not rest or found > decimals):
             return
         found += not digits
@@ -266,8 +267,9 @@ def _equation(numbers: Numbers, decimals: int) -> Plan:
 def _discount(numbers: Numbers, decimals: int) -> Plan:
     price, reduced = numbers
     if price != reduced:
-        difference = abs(price - reduced) * 100
-        yield from _quotient(f"{_minus(price < reduced)}{difference}/{price}", decimals)
+        line = yield Line(f"{price}-{reduced}={_last_first(price - reduced)}", apart=True)
+        difference = _last_sum(line)
+        yield from _quotient(f"{_minus(difference < 0)}{abs(difference) * 100}/{price}", decimals)
 
 
 def _mean(numbers: Numbers, decimals: int) -> Plan:
@@ -275,12 +277,21 @@ def _mean(numbers: Numbers, decimals: int) -> Plan:
     if len(numbers) > 1:
         totals = itertools.accumulate(numbers)
         next(totals)
-        terms = ",".join([f"{value:+d}={so_far}" for value, so_far in zip(numbers[1:], totals)])
-        line = yield Line(f"{numbers[0]}{terms}")
-        _read(_SUMS, line)
-        total = int(line.rpartition("=")[2])
+        terms = [f"{value:+d}={_last_first(so_far)}" for value, so_far in zip(numbers[1:], totals)]
+        line = yield Line(f"{numbers[0]}{','.join(terms)}", apart=True)
+        total = _last_sum(line)
     if total:
         yield from _quotient(f"{_minus(total < 0)}{abs(total)}/{len(numbers)}", decimals)
+
+
+def _last_first(number: int) -> str:
+    return _minus(number < 0) + str(abs(number))[::-1]
+
+
+def _last_sum(line: str) -> int:
+    """Read the last of the sums in a line, whose digits stand last first."""
+    sign, digits = _read(rf"{_SUMS}=(-?)([0-9]{{1,30}})", line).groups()
+    return int(sign + digits[::-1])
 
 
 # The rest

@@ -106,7 +106,7 @@ def _quotient(dividend: int, divisor: int, places: int, apart: Joined) -> List[s
         q, rest = divmod(current, divisor)
         point = "." if step == whole else ""
         if divisor <= _SHORT_DIVISOR:
-            lines.append(f"{point}{current}:{q},{rest}")
+            lines.append(f"{point}{current}:{q},{q * divisor},{rest}")
         else:
             lines.append(f"{point}{q}:{apart(_subtraction(divisor, q, current, width))}")
         current = rest
@@ -167,19 +167,28 @@ def _root(numbers: Tuple, places: int, apart: Joined) -> List[str]:
 
 
 def _mean(numbers: Tuple, places: int, apart: Joined) -> List[str]:
-    total, text = numbers[0], f"{numbers[0]}"
-    for place, number in enumerate(numbers[1:]):
+    total, *others = numbers
+    text, between = f"{'-' * (total < 0)}{apart(str(abs(total)))}", ""
+    for number in others:
         total += number
-        text += f"{',' if place else ''}{number:+d}={total}"
-    return [
-        *([text] if len(numbers) > 1 else []),
-        *_fraction_of(total, len(numbers), places, apart),
-    ]
+        sign = "-" if number < 0 else "+"
+        text += f"{between}{sign}{apart(str(abs(number)))}={_last_first(total, apart)}"
+        between = ","
+    quotient = _fraction_of(total, len(numbers), places, apart)
+    return [text, *quotient] if others else quotient
 
 
 def _discount(numbers: Tuple, places: int, apart: Joined) -> List[str]:
     price, reduced = numbers
-    return _fraction_of((price - reduced) * 100, price, places, apart)
+    difference = price - reduced
+    if not difference:
+        return []
+    text = f"{apart(str(price))}-{apart(str(reduced))}={_last_first(difference, apart)}"
+    return [text, *_fraction_of(difference * 100, price, places, apart)]
+
+
+def _last_first(number: int, apart: Joined) -> str:
+    return f"{'-' * (number < 0)}{apart(str(abs(number))[::-1])}"
 
 
 def _sales(numbers: Tuple, places: int, apart: Joined) -> List[str]:
