@@ -27,7 +27,7 @@ import numpy as np
 import yaml
 
 from tools.cli import Command
-from tools.files.space import require_space
+from tools.files.outputs import require_space
 from tools.llama.checkpoint import CheckpointWriter, write_checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters
 from tools.llama.shape import LlamaShape

@@ -14,7 +14,7 @@ from typing import Callable, Optional, Union
 
 from tools.files.atomic import atomic_path
 from tools.files.hashing import CHUNK, Content, WrongContent, store
-from tools.files.space import require_space
+from tools.files.outputs import require_space
 
 # What zipfile raises on damaged input; ValueError and its kin come from nonsense in headers.
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)

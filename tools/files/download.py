@@ -16,8 +16,8 @@ from typing import Any, Dict, Mapping, Optional, Union
 
 from tools.files.atomic import write_json
 from tools.files.hashing import Content, WrongContent, check_content, content_of
+from tools.files.outputs import require_space
 from tools.files.progress import Bar, progress
-from tools.files.space import require_space
 from tools.files.web import (
     Interrupted,
     Outdated,

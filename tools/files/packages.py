@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Optional
 
+from tools.files.outputs import require_space
 from tools.files.progress import progress
-from tools.files.space import require_space
 from tools.files.web import Unavailable
 
 RETRIES = 3  # pip's own default of 5 keeps a user without network waiting

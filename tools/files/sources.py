@@ -15,9 +15,9 @@ from tools.files.artifact import Artifact
 from tools.files.download import Http, download
 from tools.files.errors import UserError
 from tools.files.hashing import Content, WrongContent, check_content, content_of, read_chunks, store
+from tools.files.outputs import require_space
 from tools.files.packages import download_wheel
 from tools.files.progress import progress
-from tools.files.space import require_space
 from tools.files.web import Unavailable, content_length, is_url, join_url, without_password
 
 ARCHIVES = ".archives"

@@ -14,8 +14,8 @@ import numpy as np
 
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
+from tools.files.outputs import keep_apart, require_space
 from tools.files.progress import progress
-from tools.files.space import keep_apart, require_space
 from tools.llama.names import hf_name
 from tools.llama.opening import open_tensors
 from tools.llama.shape import EMBEDDING, OUTPUT, LlamaShape

@@ -14,8 +14,8 @@ import numpy as np
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
+from tools.files.outputs import keep_apart, require_space
 from tools.files.progress import progress
-from tools.files.space import keep_apart, require_space
 from tools.llama.lora import LoraConfig, check_adapter
 from tools.llama.names import LORA_A, LORA_B, lora_part
 from tools.llama.opening import open_tensors

@@ -11,7 +11,7 @@ import yaml
 
 from tools.files.atomic import atomic_path, write_json, write_text
 from tools.files.errors import UserError
-from tools.files.space import keep_apart
+from tools.files.outputs import keep_apart
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter
 from tools.llama.names import hf_module, lora_part, peft_name
 from tools.llama.opening import open_tensors

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import UserError
 from tools.files.hashing import content_of
-from tools.files.space import keep_apart
+from tools.files.outputs import keep_apart
 from tools.llama.merging import read_config
 from tools.llama.peft import WEIGHTS, export_adapter
 from tools.llama.published import RUN

@@ -12,8 +12,8 @@ from typing import Dict, NamedTuple, Optional, Union
 from tools.files.atomic import atomic_path, write_json
 from tools.files.errors import CheckFailed, UserError
 from tools.files.hashing import content_of
+from tools.files.outputs import require_space
 from tools.files.progress import format_bytes, progress
-from tools.files.space import require_space
 from tools.packaging import layout
 from tools.packaging.facts import Facts, gather
 from tools.packaging.inspection import check_submission

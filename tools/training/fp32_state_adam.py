@@ -21,17 +21,6 @@ if RELEASE != CONTEST:
         matrices are float32 in all our configs.
         """
 
-        def __init__(
-            self,
-            params: Any,
-            learning_rate: Any = 1e-3,
-            beta1: float = 0.9,
-            beta2: float = 0.999,
-            eps: float = 1e-6,
-            weight_decay: float = 0.0,
-        ) -> None:
-            super().__init__(params, learning_rate, beta1, beta2, eps, weight_decay)
-
 
 @MindFormerRegister.register(MindFormerModuleType.OPTIMIZER)
 class LoraPlusFP32StateAdamWeightDecay(TwoRates, fp32_state_adam()):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional
 
 from tools.files.errors import CheckFailed, UserError
+from tools.files.outputs import require_space
 from tools.files.progress import progress
-from tools.files.space import require_space
 from tools.packaging import layout
 from tools.packaging.contents import BROKEN, Contents
 from tools.packaging.file_names import name_fault

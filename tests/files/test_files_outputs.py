@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tools.files.errors import UserError
-from tools.files.space import keep_apart, require_space
+from tools.files.outputs import keep_apart, require_space
 
 
 @pytest.fixture
