@@ -203,8 +203,10 @@ $(TOKENIZER): $(C)/tokenizer.json $(VOCABULARY)
 	$(call stage,convert-tokenizer,convert tokenizer --config $< $(VOCABULARY_OPTIONS) --output $@)
 
 # It tells people what the corpus costs in tokens; the report tells how long that took.
-$(R)/corpus/tokens.json: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER)
-	$(call stage,convert-describe,convert describe --config $< --folder $(@D) --tokenizer $(TOKENIZER))
+COUNTED := $(if $(RECORDS),,$(R)/records/train.mindrecord)
+$(R)/corpus/tokens.json: $(C)/records.json $(R)/corpus/corpus.json $(TOKENIZER) $(COUNTED)
+	$(call stage,convert-describe,convert describe --config $< --folder $(@D) --tokenizer $(TOKENIZER) \
+	  $(if $(COUNTED),--records $(COUNTED)))
 
 ifneq ($(RECORDS),)
 # Checked and taken as it is; what is held out still comes from the corpus.

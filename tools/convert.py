@@ -167,11 +167,18 @@ def math(
 )
 @click.option("--seq-length", type=click.IntRange(1), required=True, help="Tokens the model sees.")
 @_PROMPT
-def describe(folder: Path, tokenizers: Tuple[Path, ...], seq_length: int, prompt: str) -> None:
+@click.option("--records", type=_IN, help="Made of this corpus; the lengths that they counted.")
+def describe(
+    folder: Path,
+    tokenizers: Tuple[Path, ...],
+    seq_length: int,
+    prompt: str,
+    records: Optional[Path],
+) -> None:
     """What a corpus costs in tokens, by kind and by style of solution: figures and a picture."""
     from tools.records.describe import describe_corpus
 
-    summary = describe_corpus(folder, tokenizers, prompt, seq_length)
+    summary = describe_corpus(folder, tokenizers, prompt, seq_length, records)
     for name, found in summary["tokenizers"].items():
         length, over = found["lengths"]["all"], 100 * found["over"]["all"]
         click.echo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,9 @@ from tools.corpus.rows import read_rows
 from tools.corpus.worked.styles import STYLES, Style, read_styles
 from tools.files.errors import UserError
 from tools.records.describe import describe_corpus
+from tools.records.mindrecord import RecordSettings, write_records
 from tools.records.prompts import render_answer, render_prompt
-from tools.records.tokenizers import open_tokenizer
+from tools.records.tokenizers import SpecialIds, open_tokenizer
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -45,6 +47,17 @@ def test_the_lengths_are_those_of_the_training_examples(corpus, tiktoken_file, s
         assert found["lengths"]["all"]["mean"] == pytest.approx(sum(sizes) / 150, abs=0.01)
         assert found["over"]["all"] == pytest.approx(sum(s > 201 for s in sizes) / 150, abs=1e-5)
         assert list(found["styles"]) == list(CHINESE)
+
+
+def test_lengths_that_the_records_counted_are_those_counted_here(corpus, smollm2_file):
+    records = corpus / "train.mindrecord"
+    settings = RecordSettings(200, "alpaca", SpecialIds(1, 2, 2))
+    write_records(corpus / "train.jsonl", smollm2_file, records, settings)
+    here = describe_corpus(corpus, [smollm2_file], "alpaca", 200)
+    assert describe_corpus(corpus, [smollm2_file], "alpaca", 200, records) == here
+    Path(f"{records}.json").write_text("{}", "utf-8")
+    with pytest.raises(UserError, match=r"train\.mindrecord\.json: lacks seq_length, lengths, over"):
+        describe_corpus(corpus, [smollm2_file], "alpaca", 200, records)
 
 
 def test_styles_are_compared_on_the_same_problems(corpus, tiktoken_file):

@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from tools.corpus.grammar import Rounding, parse
 from tools.corpus.kinds import ENGLISH, in_order
@@ -21,6 +21,7 @@ from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.records.corpus_picture import draw_corpus
 from tools.records.lengths import Text, measure
+from tools.settings.resolve import read_resolved
 
 # Rows lie mixed in the file: so many from its beginning tell the percentiles of all.
 _MEASURED_ROWS = 10_000
@@ -30,13 +31,18 @@ _PLACES, _FUNCTION_PLACES = Rounding(decimals=4), Rounding(significant=6)
 
 
 def describe_corpus(
-    folder: Path, tokenizers: Sequence[Path], frame: str, seq_length: int
+    folder: Path,
+    tokenizers: Sequence[Path],
+    frame: str,
+    seq_length: int,
+    records: Optional[Path] = None,
 ) -> Dict[str, Any]:
     """Write FOLDER/tokens.json and FOLDER/corpus.png; return what tokens.json says.
 
     For each tokenizer, by kind: percentiles of the lengths of the training examples (prompt,
     solution and EOS), the share of those that do not fit into `seq_length`, and what each style
-    of solution costs, as mean and longest over the same 100 problems.
+    of solution costs, as mean and longest over the same 100 problems. `records`, made of this
+    corpus with the first tokenizer, have counted their lengths already: these are taken.
 
     Raises UserError where the folder holds no corpus, and as `measure` does.
     """
@@ -45,13 +51,14 @@ def describe_corpus(
     texts = [(row.kind, row.problem, row.solution) for row in rows]
     styled = _in_every_style(rows)
     found = {}
-    for path in tokenizers:
+    for number, path in enumerate(tokenizers):
         name = path.parent.name + "/" + path.name
-        found[name] = measure(texts, path, frame, seq_length)
+        counted = records if number == 0 else None
+        found[name] = _counted(counted) if counted else measure(texts, path, frame, seq_length)
         costs = measure(styled, path, frame, seq_length)["lengths"] if styled else {}
         found[name]["styles"] = _by_kind(costs, list(counts))
     summary = {
-        "rows_measured": len(rows),
+        "rows_measured": next(iter(found.values()))["lengths"].get("all", {"count": 0})["count"],
         "prompt": frame,
         "style_places": {"decimals": _PLACES.decimals, "function": _FUNCTION_PLACES.significant},
         "tokenizers": found,
@@ -65,6 +72,12 @@ def describe_corpus(
         draw_corpus(counts, summary, picture)
         tokens.write_text(json.dumps(summary, ensure_ascii=False, indent=2) + "\n", "utf-8")
     return summary
+
+
+def _counted(records: Path) -> Dict[str, Any]:
+    keys = ["seq_length", "lengths", "over"]
+    told = read_resolved(Path(f"{records}.json"), keys)
+    return {key: told[key] for key in keys}
 
 
 def _counts(path: Path) -> Dict[str, Any]:
