@@ -15,13 +15,16 @@ import json
 import statistics
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import click
 
 from benchmarks.learning import Arm, rows_of, run_tool
 from tools.cli import Command
-from tools.corpus.verify import recorded_styles
+from tools.corpus.kinds import KINDS
+from tools.corpus.rows import read_rows
+from tools.corpus.verify import faults_of, recorded_styles
+from tools.corpus.worked.restate import Styles
 from tools.files.atomic import write_text
 from tools.files.figure import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 from tools.packaging.chain import chain_of
@@ -78,12 +81,29 @@ def ask_sums(run: Path, adapter: Path) -> Path:
     return answers
 
 
+def taught_otherwise(run: Path, styles: Styles) -> Set[str]:
+    """Return the kinds of the run's corpus whose style is one of `styles`, but in another form.
+
+    Of a style that changed between two stages, all lines in the old form would count as wrong.
+    """
+    own = recorded_styles(run / "config" / "corpus.json")
+    first = {row.kind: row for row in read_rows(run / "corpus" / "train.jsonl")}
+    return {
+        kind
+        for kind, row in first.items()
+        if own.get(kind) == styles.get(kind) and faults_of(row, styles)
+    }
+
+
 def points_of(runs: Sequence[Path]) -> List[Point]:
-    """Return what every adapter of the runs answers, by group, hours summed over the runs."""
+    """Return what every adapter of the runs answers, by group, hours summed over the runs.
+
+    Lines of a group are not counted where a run was taught one of its kinds in another form.
+    """
     styles = recorded_styles(runs[-1] / "config" / "corpus.json")
     points, before = [], 0.0
     for run in runs:
-        hours = hours_of_steps(run)
+        hours, otherwise = hours_of_steps(run), taught_otherwise(run, styles)
         steps = json.loads((run / "finetune/adapters/steps.json").read_text("utf-8"))["steps"]
         for number, step in enumerate(steps, 1):
             asked = read_predictions(run / "evaluate" / str(number) / "valid.jsonl")
@@ -91,7 +111,8 @@ def points_of(runs: Sequence[Path]) -> List[Point]:
             for group, (kinds, _) in GROUPS.items():
                 rows = sums if group == "sums and differences" else _of_kinds(asked, kinds)
                 math = math_from_rows(rows)
-                lines: Dict[str, Any] = score_lines(rows, styles) or {"right": 0, "count": 0}
+                told = None if otherwise.intersection(kinds or KINDS) else score_lines(rows, styles)
+                lines: Dict[str, Any] = told or {"right": 0, "count": 0}
                 right = math["correct"], math["count"], lines["right"], lines["count"]
                 points.append(Point(run.name, step, before + hours[step - 1], group, *right))
         before += hours[-1]
@@ -117,11 +138,12 @@ def draw(points: Sequence[Point]) -> Any:
         for group, (_, color) in GROUPS.items():
             own = [point for point in points if point.group == group]
             shares = [
-                100 * (p.right / p.count if axes is answers else p.right_lines / max(1, p.lines))
+                100 * (p.right / p.count if axes is answers else p.right_lines / p.lines)
                 for p in own
+                if axes is answers or p.lines
             ]
             width = 2.4 if group == "all kinds" else 1.6
-            at = [0, *(p.hours for p in own)]
+            at = [0, *(p.hours for p in own if axes is answers or p.lines)]
             axes.plot(at, [0, *shares], "o-", ms=3, lw=width, color=color, label=group)
         for end in list(ends.values())[:-1]:
             axes.axvline(end, color=GREY, lw=0.8, ls=":")

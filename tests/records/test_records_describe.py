@@ -56,7 +56,7 @@ def test_lengths_that_the_records_counted_are_those_counted_here(corpus, smollm2
     here = describe_corpus(corpus, [smollm2_file], "alpaca", 200)
     assert describe_corpus(corpus, [smollm2_file], "alpaca", 200, records) == here
     Path(f"{records}.json").write_text("{}", "utf-8")
-    with pytest.raises(UserError, match=r"train\.mindrecord\.json: lacks seq_length, lengths, over"):
+    with pytest.raises(UserError, match=r"mindrecord\.json: lacks seq_length, lengths, over"):
         describe_corpus(corpus, [smollm2_file], "alpaca", 200, records)
 
 
