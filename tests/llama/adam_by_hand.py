@@ -11,7 +11,7 @@ from mindspore import nn
 
 ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU")
 
-from tools.training.optimizers import register_optimizer  # noqa: E402
+from tools.training.lora_plus import register_optimizer  # noqa: E402
 
 register_optimizer("FP32StateAdamWeightDecay")
 

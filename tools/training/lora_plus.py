@@ -86,3 +86,14 @@ class TwoRates:
         for is_out in self.is_out:
             rates += (fast if is_out else slow,)
         return rates
+
+
+def register_optimizer(name: str) -> None:
+    """Register the optimizer of ours that a config names with MindFormers, by importing it.
+
+    Not all of them in every process: each stands on what one of the two releases may lack.
+    """
+    if name == "LoraPlusAdamW":
+        from tools.training import lora_plus_adamw  # noqa: F401
+    elif name.endswith("FP32StateAdamWeightDecay"):
+        from tools.training import fp32_state_adam  # noqa: F401

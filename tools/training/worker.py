@@ -40,7 +40,7 @@ def main(job_path: str) -> None:
         cpu.register()
         mindspore.set_context(enable_compile_cache=True, compile_cache_path=job["graphs"])
     from tools.training import packed_rows, recorder, saver  # noqa: F401 - registered
-    from tools.training.optimizers import register_optimizer
+    from tools.training.lora_plus import register_optimizer
 
     register_optimizer(config.optimizer.type)
 

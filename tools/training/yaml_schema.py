@@ -18,7 +18,7 @@ import yaml
 from tools.llama import stack
 from tools.settings.stacks import CONTEST
 from tools.training import cpu, packed_rows, recorder, saver  # noqa: F401 - they register classes of ours
-from tools.training.optimizers import register_optimizer
+from tools.training.lora_plus import register_optimizer
 
 Properties = Dict[str, Dict[str, Any]]
 RELEASE = stack.RELEASE
