@@ -28,15 +28,6 @@ JUDGED = "judged.jsonl"
 _SAME = 1e-6
 
 
-def squad_answers(path: PathLike) -> List[Answer]:
-    """Return the answers in a file of our prediction rows: the first line of each prediction."""
-    return _first_lines(read_predictions(path))
-
-
-def _first_lines(rows: Sequence[Prediction]) -> List[Answer]:
-    return [Answer(first_line(row.prediction), row.references) for row in rows]
-
-
 def squad_from_predictions(path: PathLike, log: Optional[PathLike] = None) -> Dict[str, Any]:
     """Score our prediction rows; write them as an evaluation log too if `log` is named.
 
@@ -44,7 +35,7 @@ def squad_from_predictions(path: PathLike, log: Optional[PathLike] = None) -> Di
     is all that is scored; absent where there is none.
     """
     rows = read_predictions(path)
-    answers = _first_lines(rows)
+    answers = [Answer(first_line(row.prediction), row.references) for row in rows]
     scores = score_squad(answers)
     cut = sum(row.cut and "\n" not in row.prediction.lstrip() for row in rows)
     scores.update({"cut": cut} if cut else {})
