@@ -24,25 +24,17 @@ def main() -> None:
 @main.command(epilog="Example:\n\npython -m tools.score squad --predictions squad.jsonl")
 @click.option("--log", type=_FILE, help="MindFormers' evaluation log.")
 @click.option("--predictions", type=_FILE, help="Prediction rows, JSON lines.")
-@click.option("--write-log", type=click.Path(dir_okay=False), help="Write --predictions as a log.")
 @_JSON
-def squad(
-    log: Optional[str], predictions: Optional[str], write_log: Optional[str], as_json: bool
-) -> None:
+def squad(log: Optional[str], predictions: Optional[str], as_json: bool) -> None:
     """F1 and EM of answers to SQuAD questions.
 
     Exit code 1 where a log's last line is not what its pairs give.
     """
     if (log is None) == (predictions is None):
         raise click.UsageError("name either --log or --predictions")
-    if log and write_log:
-        raise click.UsageError("--write-log goes with --predictions")
     from tools.scoring import score_tables, scores
 
-    if log:
-        result = scores.squad_from_log(log)
-    else:
-        result = scores.squad_from_predictions(predictions, write_log)
+    result = scores.squad_from_log(log) if log else scores.squad_from_predictions(predictions)
     _print(result, as_json, score_tables.squad_table)
 
 

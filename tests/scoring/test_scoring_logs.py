@@ -106,9 +106,3 @@ def test_half_a_character_at_the_end(tmp_path):
     path = tmp_path / "eval.log"
     path.write_bytes(b"pred is: ['a']\nlabel is: ['a']\n\xe4\xb8")
     assert len(read_log(path).answers) == 1
-
-
-def test_nothing_to_write(tmp_path):
-    with pytest.raises(UserError):
-        write_log(tmp_path / "eval.log", [])
-    assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from tools.score import main
 from tools.scoring.logs import write_log
+from tools.scoring.scores import squad_from_predictions
 from tools.scoring.squad import Answer
 
 
@@ -56,7 +57,8 @@ def parameters(tmp_path):
 
 def test_squad(reading, tmp_path):
     log = tmp_path / "eval.log"
-    scores = as_json("squad", "--predictions", reading, "--write-log", log)
+    scores = as_json("squad", "--predictions", reading)
+    assert squad_from_predictions(reading, log) == scores
     assert (scores["f1"], scores["em"], scores["count"]) == (50.0, 50.0, 2)
     again = as_json("squad", "--log", log)
     assert again["reported"] == {"f1": 50.0, "em": 50.0, "count": 2}
