@@ -25,7 +25,7 @@ def sizes_of(rows: Path, tokenizer: Path, frame: str) -> np.ndarray:
     """Tokens of each example, int32 (n,), in the order of the rows."""
     opened = open_tokenizer(tokenizer)
     ids = SpecialIds(opened.bos_id, opened.eos_id, opened.pad_id)
-    job = Job(rows, tokenizer, ids, frame, 1 << 20, False, False)
+    job = Job(rows, tokenizer, ids, frame, 1 << 20, False)
     return np.concatenate([block.sizes for block in encode_rows(job, lambda: None)])
 
 

@@ -112,7 +112,6 @@ def main() -> None:
     help="Power that is trained; give several  [default: all]",
 )
 @click.option("--styles", type=Styles(), help="Worked solutions  [default: the source's own]")
-@click.option("--strict", is_flag=True, help="A row that fits no kind is an error.")
 def math(
     source: Optional[Path],
     output: Optional[Path],
@@ -125,7 +124,6 @@ def math(
     repeat: int,
     exponents: Tuple[int, ...],
     styles: Optional[Dict[str, Any]],
-    strict: bool,
 ) -> None:
     """Arithmetic problems: one file of rows, or a corpus split by problem.
 
@@ -141,12 +139,12 @@ def math(
     if output is not None:
         from tools.corpus.train_json import convert_rows
 
-        summary = convert_rows(source, output, strict, styles)
+        summary = convert_rows(source, output, styles)
     else:
         from tools.corpus.build import Plan, build_corpus
 
         plan = Plan(train, valid, test, seed, weights, repeat, styles or {}, exponents or None)
-        summary = build_corpus(folder, source, plan, strict)
+        summary = build_corpus(folder, source, plan)
     parts = [f"{count} {name}" for name, count in summary.get("splits", {}).items()]
     parts += [f"{summary['rows']} rows read", f"{summary['misfits']['count']} misfits"]
     if summary.get("absent"):
@@ -198,7 +196,6 @@ def describe(
 @click.option("--bos-id", type=click.IntRange(0), help="Begin id, only noted: rows have no BOS.")
 @click.option("--eos-id", type=click.IntRange(0), help="End id; stands after every answer.")
 @click.option("--pad-id", type=click.IntRange(0), help="Padding id.")
-@click.option("--strict", is_flag=True, help="An over-long row is an error, not left out.")
 @click.option("--pack/--no-pack", default=False, help="Several whole examples a row.")
 @click.option(
     "--reading", type=click.IntRange(0), default=0, help="Copies of the embedded reading rows."
@@ -215,7 +212,6 @@ def records(
     bos_id: Optional[int],
     eos_id: Optional[int],
     pad_id: Optional[int],
-    strict: bool,
     pack: bool,
     reading: int,
     recipe: Optional[str],
@@ -235,9 +231,7 @@ def records(
     ids = SpecialIds(bos_id, eos_id, pad_id)
     taught = None if recipe is None else recipe_path(recipe)
     most_new = None if evaluation is None else most_new_tokens(evaluation)
-    settings = RecordSettings(
-        seq_length, prompt, ids, model, strict, pack, taught, most_new, reading
-    )
+    settings = RecordSettings(seq_length, prompt, ids, model, pack, taught, most_new, reading)
     summary = write_records(rows, tokenizer, output, settings)
     click.echo(
         f"{output}: {summary['examples']} examples in {summary['rows']} rows, "

@@ -69,17 +69,13 @@ class Plan(NamedTuple):
 
 
 def build_corpus(
-    folder: Union[str, Path],
-    source: Union[str, Path, None],
-    plan: Plan,
-    strict: bool = False,
+    folder: Union[str, Path], source: Union[str, Path, None], plan: Plan
 ) -> Dict[str, Any]:
     """Write the corpus into `folder` and return what corpus.json says.
 
     source   a train.json; without one, problems are generated in the source's slots.
-    strict   a row that fits no kind is an error; else it goes to misfits.jsonl, which is there
-             only if there are any.
 
+    Rows that fit no kind go to misfits.jsonl, which is there only if there are any.
     Duplicates go first, then each kind is divided by problem (see `split`). All files appear
     together or none does, corpus.json last: its existence means the corpus is complete. Raises
     UserError for bad rows (file:line) or too few of them.
@@ -95,7 +91,7 @@ def build_corpus(
             wanted = _wanted_of_generated(sizes, plan)
             entries = _generate(wanted, plan)
         else:
-            entries = read_source(source, strict)
+            entries = read_source(source)
         tally = Tally()
         with paths["misfits.jsonl"].open("w", encoding="utf-8") as misfits:
             pool = _Pool(plan, drawn=source is None)

@@ -95,20 +95,16 @@ def unframed(text: str) -> str:
     return inner[:end] if end >= 0 else inner
 
 
-def read_source(path: Union[str, Path], strict: bool = False) -> Iterator[Union[Entry, Misfit]]:
+def read_source(path: Union[str, Path]) -> Iterator[Union[Entry, Misfit]]:
     """Yield an Entry or a Misfit for each row of a train.json, in order.
 
     Rows are {"problem", "solution"}, with or without the Alpaca frame, or rows of the corpus,
     as JSON lines or one JSON array. An answer is always computed from the problem; a corpus row
     that claims another kind or answer is a misfit. Raw rows get the id kind-N, N counted from 1
-    over the file. Raises UserError with file:line for a fault, and with `strict` for a misfit.
+    over the file. Raises UserError with file:line for a fault.
     """
     for number, (line, fields) in enumerate(read_objects(path), start=1):
-        where = f"{path}:{line}"
-        result = _understand(fields, number, where)
-        if strict and isinstance(result, Misfit):
-            raise UserError(result.reason, where, "correct the row, or leave strict out")
-        yield result
+        yield _understand(fields, number, f"{path}:{line}")
 
 
 def _understand(fields: Dict[str, Any], number: int, where: str) -> Union[Entry, Misfit]:

@@ -20,17 +20,14 @@ _BATCH_ROWS = 2000
 
 
 def convert_rows(
-    source: Union[str, Path],
-    output: Union[str, Path],
-    strict: bool = False,
-    styles: Optional[Styles] = None,
+    source: Union[str, Path], output: Union[str, Path], styles: Optional[Styles] = None
 ) -> Dict[str, Any]:
     """Turn a train.json into rows of the corpus, all of them and in order; return the counts.
 
     styles   how the solutions are worked out, by kind; without one, the row's own text stays.
 
     Rows that fit no kind go to OUTPUT with the suffix .misfits.jsonl, which is there only if
-    there are any; with `strict` the first of them is a UserError.
+    there are any.
     """
     output = Path(output)
     if output.exists() and output.samefile(source):
@@ -44,7 +41,7 @@ def convert_rows(
             rows_path.open("w", encoding="utf-8") as rows,
             apart_path.open("w", encoding="utf-8") as misfits,
         ):
-            entries = known(read_source(source, strict), tally, misfits)
+            entries = known(read_source(source), tally, misfits)
             work = functools.partial(restate_lines, styles=styles or {})
             with progress("convert math", None, "rows") as bar:
                 for lines in ordered_map(work, _batches(entries, tally), workers=workers):

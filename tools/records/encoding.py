@@ -37,7 +37,6 @@ class Job(NamedTuple):
     tokenizer   file of it; ids are its special ids, with EOS
     frame       one of prompts.PROBLEM_FRAMES
     seq_length  examples of seq_length + 1 tokens fit
-    strict      one that does not is an error
     apart       an EOS inside an example is an error
     """
 
@@ -46,7 +45,6 @@ class Job(NamedTuple):
     ids: SpecialIds
     frame: str
     seq_length: int
-    strict: bool
     apart: bool
 
 
@@ -140,13 +138,6 @@ def encode_block(block: Block) -> Encoded:
     sizes = examples.sizes
     over = sizes > _job.seq_length + 1
     if over.any():
-        if _job.strict:
-            first = int(np.argmax(over))
-            raise UserError(
-                f"has {sizes[first]} tokens, {_job.seq_length + 1} fit",
-                _place(rows[first]),
-                "choose a greater --seq-length, or leave out --strict",
-            )
         examples = examples.take(np.flatnonzero(~over))
         rows = [row for row, too_long in zip(rows, over) if not too_long]
     if _job.apart:

@@ -36,7 +36,6 @@ class RecordSettings(NamedTuple):
     frame        one of prompts.PROBLEM_FRAMES.
     ids          special ids; where None, those of `model`, else those of the tokenizer file.
     model        a model.json to take ids from.
-    strict       an over-long row is an error instead of being counted and left out.
     pack         several whole examples a row; for training that tells them apart by their EOS.
     recipe       the recipe's file: what our writer worked out must fit, or it is at fault.
     most_new     tokens that inference writes at most; such an answer must fit them as well.
@@ -47,7 +46,6 @@ class RecordSettings(NamedTuple):
     frame: str = "alpaca"
     ids: SpecialIds = SpecialIds()
     model: Optional[PathLike] = None
-    strict: bool = False
     pack: bool = False
     recipe: Optional[Path] = None
     most_new: Optional[int] = None
@@ -118,9 +116,7 @@ def write_records(
     opened = open_complete(tokenizer, settings.ids, settings.model)
     ids = SpecialIds(opened.bos_id, opened.eos_id, opened.pad_id)
     tally = _Tally(settings.seq_length + 1)
-    job = Job(
-        rows, tokenizer, ids, settings.frame, settings.seq_length, settings.strict, settings.pack
-    )
+    job = Job(rows, tokenizer, ids, settings.frame, settings.seq_length, settings.pack)
     with (
         record_files(output) as (record, summary_path),
         progress("convert records", _count_lines(rows), "rows") as bar,
