@@ -172,7 +172,7 @@ def test_conversion_keeps_every_row_in_order(tmp_path, source):
 
 
 def test_conversion_refuses_what_it_must(tmp_path, source):
-    with pytest.raises(UserError, match="output is the input"):
+    with pytest.raises(UserError, match="would replace what it is made of"):
         convert_rows(source, source)
     misfit = write(tmp_path / "no.json", [{"problem": "Hm", "solution": "-"}])
     with pytest.raises(UserError, match="no row is a problem"):

@@ -94,7 +94,7 @@ def test_a_source_without_a_solution_leaves_no_file(tmp_path):
     source.write_text('{"problem": "1?", "solution": "1"}\n{"problem": "2?"}\n')
     with pytest.raises(UserError, match=r'train\.json:2: "solution" is missing'):
         write_conversations(source, output, "stanford")
-    with pytest.raises(UserError, match="the output is the input"):
+    with pytest.raises(UserError, match="would replace what it is made of"):
         write_conversations(source, source, "stanford")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["train.json"]
 

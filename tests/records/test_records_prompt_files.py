@@ -63,6 +63,6 @@ def test_the_output_is_not_the_input(rows, tmp_path):
     source = tmp_path / "rows.jsonl"
     write_rows(source, rows)
     before = source.read_bytes()
-    with pytest.raises(UserError, match="the output is the input"):
+    with pytest.raises(UserError, match="would replace what it is made of"):
         write_math_prompts(source, source)
     assert source.read_bytes() == before

@@ -71,8 +71,6 @@ def test_faults_leave_nothing(source, tiktoken_file, tmp_path):
     output = tmp_path / "out" / "x.mindrecord"
     with pytest.raises(UserError, match=r"question 0-0: its answer has 6 tokens, 5 fit"):
         write_squad_records(source, tiktoken_file, output, 5)
-    with pytest.raises(UserError, match="0 is no length"):
-        write_squad_records(source, tiktoken_file, output, 0)
-    with pytest.raises(UserError, match="the output is the input"):
+    with pytest.raises(UserError, match="would replace what it is made of"):
         write_squad_records(source, tiktoken_file, source, 5)
     assert list(output.parent.iterdir()) == []

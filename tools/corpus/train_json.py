@@ -12,7 +12,7 @@ from tools.corpus.rows import Entry, read_source
 from tools.corpus.summary import Tally
 from tools.corpus.worked.restate import Styles, restate_lines
 from tools.files.atomic import atomic_path
-from tools.files.errors import UserError
+from tools.files.outputs import keep_apart
 from tools.files.parallel import ordered_map
 from tools.files.progress import progress
 
@@ -30,8 +30,7 @@ def convert_rows(
     there are any.
     """
     output = Path(output)
-    if output.exists() and output.samefile(source):
-        raise UserError("the output is the input", output, "name another output")
+    keep_apart(output, Path(source))
     # Without styles there is nothing for other processes to do.
     workers = None if styles else 1
     apart = output.with_suffix(".misfits.jsonl")

@@ -10,6 +10,7 @@ from typing import Any, Dict, NamedTuple, Optional, Union
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.json_lines import Block
+from tools.files.outputs import keep_apart
 from tools.files.progress import progress
 from tools.records.conversations import block_conversations
 from tools.records.encoding import open_here, spread
@@ -81,10 +82,7 @@ def write_conversation_records(
     `mindrecord.write_records`.
     """
     output, room = Path(output), seq_length + 1
-    if seq_length < 1:
-        raise UserError(f"{seq_length} is no length", "--seq-length", "give 1 or more")
-    if output.exists() and output.samefile(source):
-        raise UserError("the output is the input", output, "name another output")
+    keep_apart(output, Path(source))
     opened = open_complete(tokenizer, given, model)
     if opened.bos_id is None:
         raise UserError("says nothing of its begin id", tokenizer, "give --bos-id or --model")

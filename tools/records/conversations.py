@@ -14,6 +14,7 @@ from tools.corpus.rows import text_of
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.files.json_lines import Block, read_objects
+from tools.files.outputs import keep_apart
 from tools.records.prompts import fill
 
 PathLike = Union[str, Path]
@@ -61,9 +62,7 @@ def write_conversations(source: PathLike, output: PathLike, frame: str) -> int:
     1, whatever they hold. Memory does not grow with the file. Raises UserError with file:line for
     a row without one of the two texts.
     """
-    output = Path(output)
-    if output.exists() and output.samefile(source):
-        raise UserError("the output is the input", output, "name another output")
+    keep_apart(Path(output), Path(source))
     count = 0
     with atomic_path(output) as temporary, temporary.open("w", encoding="utf-8") as handle:
         handle.write("[")

@@ -14,12 +14,12 @@ from tools.files.atomic import write_json
 from tools.files.errors import UserError
 from tools.files.hashing import read_chunks
 from tools.files.json_lines import no_rows
+from tools.files.outputs import keep_apart
 from tools.files.progress import Bar, progress
 from tools.records.encoding import Encoded, Job, encode_reading, encode_rows
 from tools.records.examples import Examples
 from tools.records.lengths import Lengths
 from tools.records.packing import pack
-from tools.records.prompts import PROBLEM_FRAMES
 from tools.records.tokenizers import SpecialIds, Tokenizer, open_complete, tokenizer_facts
 from tools.records.writer import RecordWriter, import_mindspore, record_files
 from tools.settings.lines import line_at
@@ -112,7 +112,7 @@ def write_records(
     this needs `if __name__ == "__main__"`, since a long file is encoded in several processes.
     """
     output = Path(output)
-    _check(rows, output, settings)
+    keep_apart(output, Path(rows))
     opened = open_complete(tokenizer, settings.ids, settings.model)
     ids = SpecialIds(opened.bos_id, opened.eos_id, opened.pad_id)
     tally = _Tally(settings.seq_length + 1)
@@ -185,16 +185,6 @@ def _check_fit(tally: _Tally, settings: RecordSettings) -> None:
             f"raise {key} of {recipe.stem} in the profile's recipes{narrower}, or choose a "
             "shorter style",
         )
-
-
-def _check(rows: PathLike, output: Path, settings: RecordSettings) -> None:
-    if settings.seq_length < 1:
-        raise UserError(f"{settings.seq_length} is no length", "--seq-length", "give 1 or more")
-    if settings.frame not in PROBLEM_FRAMES:
-        choices = ", ".join(PROBLEM_FRAMES)
-        raise UserError(f"{settings.frame[:40]!r} is unknown", "--prompt", f"choose of {choices}")
-    if output.exists() and output.samefile(rows):
-        raise UserError("the output is the input", output, "name another output")
 
 
 def _count_lines(path: PathLike) -> Optional[int]:

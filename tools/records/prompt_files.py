@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, Optional, Set, Union
 from tools.corpus.rows import read_rows
 from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
+from tools.files.outputs import keep_apart
 from tools.records.prompts import render_prompt
 from tools.records.reading import read_questions
 
@@ -54,8 +55,7 @@ def _squad_prompts(source: PathLike, limit: Optional[int]) -> Iterator[Dict[str,
 
 
 def _write(prompts: Iterable[Dict[str, Any]], output: PathLike, source: PathLike) -> int:
-    if Path(output).exists() and Path(output).samefile(source):
-        raise UserError("the output is the input", output, "name another output")
+    keep_apart(Path(output), Path(source))
     seen: Set[str] = set()
     with atomic_path(output) as temporary, temporary.open("w", encoding="utf-8") as handle:
         for prompt in prompts:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tools.files.atomic import write_json
 from tools.files.errors import UserError
+from tools.files.outputs import keep_apart
 from tools.records.prompts import fill
 from tools.records.reading import Question, read_questions
 from tools.records.tokenizers import SpecialIds, Tokenizer, open_complete, tokenizer_facts
@@ -39,10 +40,7 @@ def write_squad_records(
     Raises UserError for a file of another form and an answer longer than a row.
     """
     output = Path(output)
-    if seq_length < 1:
-        raise UserError(f"{seq_length} is no length", "--seq-length", "give 1 or more")
-    if output.exists() and output.samefile(source):
-        raise UserError("the output is the input", output, "name another output")
+    keep_apart(output, Path(source))
     opened = open_complete(tokenizer, given)
     rows = cut = longest = answer_tokens = 0
     with record_files(output) as (record, summary_path):
