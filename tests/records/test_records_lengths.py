@@ -46,11 +46,7 @@ def test_nothing_was_measured():
     assert Lengths(5).summary(["add"]) == {"lengths": {}, "over": {}}
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_measured_as_records_are_made(
-    rows, rows_file, sentencepiece_file, tmp_path, monkeypatch, workers
-):
-    monkeypatch.setattr(module, "_BATCH", 10 if workers == 2 else 100)
+def test_measured_as_records_are_made(rows, rows_file, sentencepiece_file, tmp_path):
     texts = [(row.kind, row.problem, row.solution) for row in rows]
     found = measure(texts, sentencepiece_file, "vicuna", 160)
     settings = RecordSettings(160, "vicuna")

@@ -7,14 +7,12 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from tools.files.parallel import ordered_map
 from tools.records.prompts import render_answer, render_prompt
-from tools.records.tokenizers import PathLike, Tokenizer, open_tokenizer
+from tools.records.tokenizers import PathLike, open_tokenizer
 
 PERCENTILES = (50, 90, 95, 99)
 # Lengths are counted exactly below this; percentiles from here on are given as the longest.
 _MOST = 1 << 16
-_BATCH = 2048
 
 # A kind, its problem and its solution.
 Text = Tuple[str, str, str]
@@ -78,34 +76,16 @@ def measure(
 ) -> Dict[str, Any]:
     """Measure (kind, problem, solution) rows: {"seq_length", "lengths", "over"}, see `Lengths`.
 
-    An example's length is prompt, answer and EOS; seq_length + 1 fit. Many rows are encoded on
-    all cores. Raises UserError as `open_tokenizer` and `render_prompt` do.
+    An example's length is prompt, answer and EOS; seq_length + 1 fit. Raises UserError as
+    `open_tokenizer` and `render_prompt` do.
     """
-    lengths = Lengths(seq_length + 1)
-    batches = (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
-    workers = None if len(rows) > 4 * _BATCH else 1
-    for sizes in ordered_map(_measure, batches, _prepare, (tokenizer, frame), workers):
-        for kind, found in sizes.items():
-            lengths.add(kind, found)
-    kinds = dict.fromkeys(kind for kind, _, _ in rows)
-    return {"seq_length": seq_length, **lengths.summary(list(kinds))}
-
-
-# What `_prepare` leaves in a process for `_measure`.
-_tokenizer: Tokenizer
-_frame: str
-
-
-def _prepare(tokenizer: PathLike, frame: str) -> None:
-    global _tokenizer, _frame
-    _tokenizer, _frame = open_tokenizer(tokenizer), frame
-
-
-def _measure(rows: Sequence[Text]) -> Dict[str, np.ndarray]:
-    prompts = [render_prompt(_frame, problem) for _, problem, _ in rows]
-    answers = [render_answer(_frame, solution) for _, _, solution in rows]
-    ids = _tokenizer.encode_batch(prompts + answers)
+    prompts = [render_prompt(frame, problem) for _, problem, _ in rows]
+    answers = [render_answer(frame, solution) for _, _, solution in rows]
+    ids = open_tokenizer(tokenizer).encode_batch(prompts + answers)
     by_kind: Dict[str, List[int]] = defaultdict(list)
     for (kind, _, _), prompt, answer in zip(rows, ids, ids[len(rows) :]):
         by_kind[kind].append(len(prompt) + len(answer) + 1)
-    return {kind: np.array(sizes) for kind, sizes in by_kind.items()}
+    lengths = Lengths(seq_length + 1)
+    for kind, sizes in by_kind.items():
+        lengths.add(kind, np.array(sizes))
+    return {"seq_length": seq_length, **lengths.summary(list(by_kind))}
