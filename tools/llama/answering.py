@@ -104,7 +104,7 @@ class _Task:
         rows = read_prompts(self.prompts)
         tokenizer = _open_tokenizer(self.folder, shape)
         ids = self._encode(rows, tokenizer, shape)
-        with Unfinished(self.output, header, len(rows)) as unfinished:
+        with Unfinished(self.output, header) as unfinished:
             left = [index for index in range(len(rows)) if index not in unfinished.rows]
             began = time.monotonic()
             if left:

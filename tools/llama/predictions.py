@@ -82,11 +82,11 @@ class Unfinished:
            run with the same header included; a torn last line is dropped.
     """
 
-    def __init__(self, output: Path, header: dict[str, Any], count: int) -> None:
+    def __init__(self, output: Path, header: dict[str, Any]) -> None:
         self.output = output
         self.path = output.with_name(f"{output.name}.partial")
         self.rows: dict[int, dict[str, Any]] = {}
-        self._header, self._count = header, count
+        self._header = header
         self._handle: Optional[BinaryIO] = None
 
     def __enter__(self) -> Unfinished:
@@ -150,31 +150,13 @@ class Unfinished:
         whole = 0
         with self.path.open("rb") as handle:
             for number, line in enumerate(handle):
-                value = _whole_line(line)
-                if value is None or (number == 0 and value != self._header):
+                try:
+                    value = json.loads(line)
+                except ValueError:  # cut off, or zeros where the machine went down
                     break
-                if number and not self._keep(value):
+                if not line.endswith(b"\n") or (number == 0 and value != self._header):
                     break
+                if number:
+                    self.rows[value.pop("index")] = value
                 whole += len(line)
         return whole
-
-    def _keep(self, value: dict[str, Any]) -> bool:
-        index, tokens = value.pop("index", None), value.get("tokens")
-        if not isinstance(index, int) or not 0 <= index < self._count:
-            return False
-        if not isinstance(tokens, list) or not isinstance(value.get("prediction"), str):
-            return False
-        if not isinstance(value.get("reason"), str):
-            return False
-        self.rows[index] = value
-        return True
-
-
-def _whole_line(line: bytes) -> Optional[dict[str, Any]]:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
