@@ -27,7 +27,7 @@ import click
 from tools.cli import Command
 from tools.corpus.kinds import UNIQUE
 from tools.corpus.render import render
-from tools.corpus.rows import make_row, read_rows, write_rows
+from tools.corpus.rows import make_row, read_rows
 from tools.corpus.sample import draw, proportional
 from tools.files.errors import UserError
 from tools.files.parallel import cores
@@ -223,7 +223,8 @@ def make_rows(path: Path, count: int) -> None:
     """Generate rows of the corpus, kinds mixed, in the proportions of the contest's file."""
     problems = draw(proportional(count, UNIQUE, UNIQUE), seed=1)
     mixed = [problems[(index * _STEP) % count] for index in range(count)]
-    write_rows(path, (make_row(p, f"{p.kind}-{i}") for i, p in enumerate(mixed)))
+    with path.open("w", encoding="utf-8") as handle:
+        handle.writelines(make_row(p, f"{p.kind}-{i}").to_line() for i, p in enumerate(mixed))
 
 
 def make_train_json(path: Path) -> None:

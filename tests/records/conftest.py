@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+from records_rows import write_rows
 
 from tools.corpus.kinds import CHINESE
-from tools.corpus.rows import make_row, write_rows
+from tools.corpus.rows import make_row
 from tools.corpus.sample import draw
 from tools.llama.gguf import tokenizer_json
 from tools.records.tokenizers import open_tokenizer

@@ -7,9 +7,9 @@ import re
 
 import numpy as np
 import pytest
+from records_rows import write_rows
 
 from tools.corpus.kinds import ENGLISH
-from tools.corpus.rows import write_rows
 from tools.files import json_lines
 from tools.files.errors import UserError
 from tools.records import encoding

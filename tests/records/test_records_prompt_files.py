@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from records_rows import write_rows
 
-from tools.corpus.rows import write_rows
 from tools.files.errors import UserError
 from tools.records.prompt_files import write_math_prompts, write_squad_prompts
 from tools.records.prompts import render_prompt

@@ -10,7 +10,6 @@ from tools.corpus import english, render
 from tools.corpus.grammar import NoFit, Problem, group_text, identity_text, parse
 from tools.corpus.kinds import ENGLISH, KINDS
 from tools.corpus.solve import canonical, solve
-from tools.files.atomic import atomic_path
 from tools.files.errors import UserError
 from tools.files.json_lines import Block, read_objects
 
@@ -180,13 +179,3 @@ def _rows(objects: Iterable[Tuple[int, Dict[str, Any]]], path: Union[str, Path])
             known = f"known are {', '.join(KINDS)}"
             raise UserError(f"the kind {row.kind[:40]!r} is unknown", where, known)
         yield row
-
-
-def write_rows(path: Union[str, Path], rows: Iterable[Row]) -> int:
-    """Write rows as JSON lines, whole or not at all; return how many."""
-    count = 0
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
-        for row in rows:
-            handle.write(row.to_line())
-            count += 1
-    return count
