@@ -112,18 +112,22 @@ def weights(
     Every tensor that is missing, too many, of another shape, or holds NaN or infinity is named;
     exit code 1 if there is any.
     """
-    from tools.llama import checkpoint_facts as facts
+    from tools.llama.checkpoint_facts import check_weights
+    from tools.llama.lora import adapter_parameters
+    from tools.llama.merging import read_config
+    from tools.llama.shape import LlamaShape
+    from tools.settings.profile import profile_folder
 
     if sum(value is not None for value in (profile, model, config)) > 1:
         raise click.UsageError("give one of --profile, --model and --config")
     wanted = None
     if profile is not None:
-        wanted = facts.shapes_of_profile(profile)
+        wanted = read_config(profile_folder(profile) / "finetune.yaml")[0].parameters()
     elif model is not None:
-        wanted = facts.shapes_of_model(model)
+        wanted = LlamaShape.load(model).parameters()
     elif config is not None:
-        wanted = facts.shapes_of_adapter(config)
-    report = facts.check_weights(path, wanted)
+        wanted = adapter_parameters(*read_config(config))
+    report = check_weights(path, wanted)
     if as_json:
         click.echo(json.dumps(report._asdict()))
     summary = f"{path}: {report.tensors} tensors, {report.parameters:,} numbers, "

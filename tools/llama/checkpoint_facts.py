@@ -10,12 +10,8 @@ import numpy as np
 
 from tools.files.hashing import content_of
 from tools.files.progress import progress
-from tools.llama.lora import adapter_parameters
-from tools.llama.merging import read_config
 from tools.llama.opening import open_tensors
-from tools.llama.shape import LlamaShape
 from tools.llama.tensors import Tensors, widen
-from tools.settings.profile import profile_folder
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -35,21 +31,6 @@ class Report(NamedTuple):
     parameters: int
     types: list[str]
     hashes: dict[str, str]
-
-
-def shapes_of_profile(name: str) -> Shapes:
-    """The parameters of a profile's base model."""
-    return read_config(profile_folder(name) / "finetune.yaml")[0].parameters()
-
-
-def shapes_of_model(path: Path) -> Shapes:
-    """The parameters that a model.json says."""
-    return LlamaShape.load(path).parameters()
-
-
-def shapes_of_adapter(config: Path) -> Shapes:
-    """The parameters of an adapter that a finetune.yaml trains."""
-    return {**adapter_parameters(*read_config(config))}
 
 
 def check_weights(path: Path, wanted: Optional[Shapes] = None) -> Report:
