@@ -72,7 +72,7 @@ def main(reference: str, base: Path, adapter: Path, config: Optional[Path]) -> N
         else:
             peft = folder / "adapter"
             export_adapter(adapter, shape, lora, peft)
-            merge_one(base / "model.ckpt", adapter, config, merged)
+            merge_one(base / "model.ckpt", adapter, merged, *read_config(config))
         (folder / "ids.json").write_text(json.dumps(ids))
         script = ROOT / "benchmarks" / "exported_reference.py"
         command = [reference, str(script), "--model", "model", "--adapter", str(peft)]

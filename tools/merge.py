@@ -56,7 +56,7 @@ def main(
     too. With {rank} in its path, either stands for the shards of all ranks, which are joined as
     the strategy files of that training say.
     """
-    from tools.llama.merging import merge_all, merge_one
+    from tools.llama.merging import merge_all, merge_one, read_config
 
     if bool(adapter) == bool(adapters):
         raise click.UsageError("give either --adapter or --adapters")
@@ -65,7 +65,7 @@ def main(
     if adapters and strategies:
         raise click.UsageError("--strategy goes with --adapter")
     if adapter:
-        merge_one(base, adapter, config, output, strategies)
+        merge_one(base, adapter, output, *read_config(config), strategies)
         click.echo(f"{output}: merged")
     else:
         count = merge_all(base, adapters, config, output)

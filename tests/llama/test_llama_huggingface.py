@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.huggingface import export_model, import_model, read_shape
-from tools.llama.merging import merge, read_config
+from tools.llama.merging import merge_one, read_config
 from tools.llama.peft import export_adapter
 from tools.llama.safetensors import SafetensorsFile
 from tools.records.tokenizers import LLAMA3_SPECIAL
@@ -231,7 +231,7 @@ def test_our_decoder_gives_the_logits_of_transformers_and_peft(tmp_path, merged)
     path = made.write_model(tmp_path / "model") / "model.ckpt"
     if merged:
         adapter = made.write_adapter(tmp_path / "adapter.ckpt")
-        merge(path, adapter, tmp_path / "merged.ckpt", made.SHAPE, made.LORA)
+        merge_one(path, adapter, tmp_path / "merged.ckpt", made.SHAPE, made.LORA)
         path = tmp_path / "merged.ckpt"
     decoder = Decoder(made.SHAPE, 1)
     decoder.load(Checkpoint(path))

@@ -12,7 +12,7 @@ import pytest
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import LoraConfig, adapter_parameters, check_adapter, count
-from tools.llama.merging import merge
+from tools.llama.merging import merge_one
 from tools.llama.shape import LlamaShape
 from tools.settings.contest import read_contest
 
@@ -171,7 +171,7 @@ def test_merge_is_base_plus_alpha_over_rank_times_b_a(tmp_path, base):
     tensors = adapter_tensors()
     # MindFormers stores the step beside the weights: no part of the adapter.
     adapter = write_adapter(tmp_path / "a.ckpt", {**tensors, "global_step": np.float32(3)})
-    merge(base, adapter, tmp_path / "merged.ckpt", TINY, LORA)
+    merge_one(base, adapter, tmp_path / "merged.ckpt", TINY, LORA)
     before, after = Checkpoint(base), Checkpoint(tmp_path / "merged.ckpt")
     assert after.names() == before.names() == list(TINY.parameters())
     for name in before.names():
@@ -194,7 +194,7 @@ def test_a_fresh_adapter_changes_nothing(tmp_path, base):
         name: np.zeros_like(array) if name.endswith("_b") else array
         for name, array in adapter_tensors().items()
     }
-    merge(base, write_adapter(tmp_path / "a.ckpt", tensors), tmp_path / "m.ckpt", TINY, LORA)
+    merge_one(base, write_adapter(tmp_path / "a.ckpt", tensors), tmp_path / "m.ckpt", TINY, LORA)
     assert (tmp_path / "m.ckpt").read_bytes() == base.read_bytes()
 
 
@@ -204,13 +204,13 @@ def test_types_are_those_of_the_base(tmp_path):
     ones = [(name, np.ones(shape, np.float32), "BFloat16") for name, shape in dims.items()]
     write_checkpoint(path, ones)
     small = {name: np.full(a.shape, 0.03, np.float32) for name, a in adapter_tensors().items()}
-    merge(path, write_adapter(tmp_path / "a.ckpt", small), tmp_path / "m.ckpt", TINY, LORA)
+    merge_one(path, write_adapter(tmp_path / "a.ckpt", small), tmp_path / "m.ckpt", TINY, LORA)
     merged = Checkpoint(tmp_path / "m.ckpt")
     assert {entry.type_name for entry in merged.entries.values()} == {"BFloat16"}
     # 1 + 2 * 2 * 0.03^2 = 1.0036; half of bfloat16's step above 1 is 0.0039.
     assert (merged.read("model.layers.0.attention.wq.weight") == 1.0).all()
     more = {name: 1.1 * array for name, array in small.items()}
-    merge(path, write_adapter(tmp_path / "a.ckpt", more), tmp_path / "m.ckpt", TINY, LORA)
+    merge_one(path, write_adapter(tmp_path / "a.ckpt", more), tmp_path / "m.ckpt", TINY, LORA)
     found = Checkpoint(tmp_path / "m.ckpt").read("model.layers.0.attention.wq.weight")
     assert (found == 1.0078125).all()
 
@@ -237,7 +237,7 @@ def damage(tensors, kind):
 def test_adapters_that_do_not_fit_are_refused(tmp_path, base, kind):
     adapter = write_adapter(tmp_path / "a.ckpt", damage(adapter_tensors(), kind))
     with pytest.raises(UserError, match="mindpet_delta_lora") as caught:
-        merge(base, adapter, tmp_path / "merged.ckpt", TINY, LORA)
+        merge_one(base, adapter, tmp_path / "merged.ckpt", TINY, LORA)
     assert caught.value.where == adapter and "config" in str(caught.value)
     assert not (tmp_path / "merged.ckpt").exists()
 
@@ -268,7 +268,7 @@ def test_a_diverged_adapter_is_refused(tmp_path, base, value):
     tensors[A0][0, 0] = value
     adapter = write_adapter(tmp_path / "a.ckpt", tensors)
     with pytest.raises(UserError, match="NaN or infinity"):
-        merge(base, adapter, tmp_path / "merged.ckpt", TINY, LORA)
+        merge_one(base, adapter, tmp_path / "merged.ckpt", TINY, LORA)
     assert not (tmp_path / "merged.ckpt").exists()
 
 
@@ -277,5 +277,5 @@ def test_another_base_is_refused(tmp_path, base, change):
     shape = LlamaShape(**{**TINY.to_dict(), **change})
     adapter = write_adapter(tmp_path / "a.ckpt", adapter_tensors())
     with pytest.raises(UserError, match="the config makes it") as caught:
-        merge(base, adapter, tmp_path / "merged.ckpt", shape, LORA)
+        merge_one(base, adapter, tmp_path / "merged.ckpt", shape, LORA)
     assert caught.value.where == base

@@ -123,8 +123,8 @@ def test_what_is_changed_is_read_once_and_the_rest_is_copied(run, monkeypatch):
 def test_between_formats(run):
     base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
     adapter = run / "adapters" / "2.ckpt"
-    merge_one(base, adapter, config, run / "merged.ckpt")
-    merge_one(base, adapter, config, run / "merged.safetensors")
+    merge_one(base, adapter, run / "merged.ckpt", *read_config(config))
+    merge_one(base, adapter, run / "merged.safetensors", *read_config(config))
     one, other = Checkpoint(run / "merged.ckpt"), SafetensorsFile(run / "merged.safetensors")
     assert one.names() == other.names()
     for name in one.names():
@@ -135,7 +135,9 @@ def test_between_formats(run):
         for name, dims in adapter_parameters(*read_config(config)).items()
     ]
     write_checkpoint(run / "zero.ckpt", nothing)
-    merge_one(run / "merged.safetensors", run / "zero.ckpt", config, run / "again.ckpt")
+    merge_one(
+        run / "merged.safetensors", run / "zero.ckpt", run / "again.ckpt", *read_config(config)
+    )
     assert (run / "again.ckpt").read_bytes() == (run / "merged.ckpt").read_bytes()
 
 
@@ -168,7 +170,7 @@ def test_too_little_disk(run, monkeypatch):
 def test_one(run):
     merge(run)
     base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
-    merge_one(base, run / "adapters" / "5.ckpt", config, run / "5.ckpt")
+    merge_one(base, run / "adapters" / "5.ckpt", run / "5.ckpt", *read_config(config))
     assert (run / "5.ckpt").read_bytes() == (run / "merged" / "5" / "model.ckpt").read_bytes()
 
 
@@ -190,7 +192,7 @@ def test_what_was_there_is_untouched_by_a_failure(run, damage):
     one = run / "5.ckpt"
     base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
     adapter = run / "adapters" / "5.ckpt"
-    merge_one(base, adapter, config, one)
+    merge_one(base, adapter, one, *read_config(config))
     before = {**everything(run / "merged"), "one": one.read_bytes()}
     path = base if damage == "base" else adapter
     if damage == "other shape":
@@ -203,7 +205,7 @@ def test_what_was_there_is_untouched_by_a_failure(run, damage):
     with pytest.raises(UserError):
         merge(run)
     with pytest.raises(UserError):
-        merge_one(base, adapter, config, one)
+        merge_one(base, adapter, one, *read_config(config))
     assert {**everything(run / "merged"), "one": one.read_bytes()} == before
     assert not list(run.rglob("*partial*"))
 
@@ -267,7 +269,7 @@ def test_nothing_of_others_is_removed_or_replaced(run):
     before = everything(run)
     for output in (base, run / "base", run / "adapters" / "1.ckpt"):
         with pytest.raises(UserError, match="would replace what it is made of"):
-            merge_one(base, run / "adapters" / "1.ckpt", config, output)
+            merge_one(base, run / "adapters" / "1.ckpt", output, *read_config(config))
     for output in (run, run / "base", run / "adapters"):
         with pytest.raises(UserError, match="would replace what it is made of"):
             merge_all(base, run / "adapters", config, output)
@@ -304,7 +306,7 @@ def test_sums_that_the_type_cannot_hold(run, type_name):
     write_checkpoint(run / "one.ckpt", most)
     base, config = run / "base" / "model.ckpt", run / "finetune.yaml"
     with pytest.raises(UserError, match=r"NaN or infinity|no floating-point"):
-        merge_one(base, run / "one.ckpt", config, run / "out.ckpt")
+        merge_one(base, run / "one.ckpt", run / "out.ckpt", *read_config(config))
     assert not (run / "out.ckpt").exists()
 
 

@@ -13,7 +13,7 @@ from tools.files.errors import UserError
 from tools.files.hashing import content_of
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import adapter_parameters
-from tools.llama.merging import merge_all, merge_one
+from tools.llama.merging import merge_all, merge_one, read_config
 from tools.llama.peft import export_adapter
 from tools.llama.safetensors import SafetensorsFile
 from tools.llama.tensors import cast, widen
@@ -72,8 +72,8 @@ def test_what_is_merged_are_the_rounded_numbers(tmp_path, folder):
     merge_one(
         tmp_path / "base" / "model.ckpt",
         tmp_path / "adapter.ckpt",
-        folder / "finetune.yaml",
         tmp_path / "exact.ckpt",
+        *read_config(folder / "finetune.yaml"),
     )
     exact = Checkpoint(tmp_path / "exact.ckpt").read(name)
     assert 0 < np.abs(found.read(name) - exact).max() < 0.01

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tools.files.errors import UserError
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
 from tools.llama.lora import adapter_parameters
-from tools.llama.merging import merge_one
+from tools.llama.merging import merge_one, read_config
 from tools.llama.names import LORA_A, LORA_B
 from tools.llama.shards import Layout, Shards, open_shards, read_strategy
 
@@ -141,7 +141,7 @@ def test_a_merge_of_shards(tmp_path):
     """Base and adapter cut over two ranks of a model-parallel training: as if never cut."""
     model, config = made.write_model(tmp_path / "model"), made.write_config(tmp_path / "f.yaml")
     adapter = made.write_adapter(tmp_path / "adapter.ckpt")
-    merge_one(model / "model.ckpt", adapter, config, tmp_path / "whole.ckpt")
+    merge_one(model / "model.ckpt", adapter, tmp_path / "whole.ckpt", *read_config(config))
     shapes = {**made.SHAPE.parameters(), **adapter_parameters(made.SHAPE, made.LORA)}
     layouts = {}
     for name, dims in shapes.items():
@@ -153,10 +153,10 @@ def test_a_merge_of_shards(tmp_path):
     cut(tmp_path, {name: array for name, array, _ in made.tensors(shapes)}, layouts)
     path = strategy(tmp_path / "strategy.ckpt", layouts)
     shards = tmp_path / "rank_{rank}" / "x.ckpt"
-    merge_one(shards, shards, config, tmp_path / "joined.ckpt", [path])
+    merge_one(shards, shards, tmp_path / "joined.ckpt", *read_config(config), [path])
     assert (tmp_path / "joined.ckpt").read_bytes() == (tmp_path / "whole.ckpt").read_bytes()
     with pytest.raises(UserError, match="--strategy FILE"):
-        merge_one(shards, adapter, config, tmp_path / "again.ckpt")
+        merge_one(shards, adapter, tmp_path / "again.ckpt", *read_config(config))
 
 
 def test_a_missing_shard(pair):

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tools.llama.checkpoint import Checkpoint, write_checkpoint
-from tools.llama.merging import merge, read_config
+from tools.llama.merging import merge_one, read_config
 from tools.llama.peft import export_adapter
 from tools.llama.shape import LlamaShape
 from tools.settings.native import read_finetune
@@ -169,7 +169,9 @@ def test_a_stage_begins_with_an_adapter_and_survives_a_kill(inputs, whole, tmp_p
     # A fresh optimiser, and what the base with the adapter merged into it would begin with.
     assert found[0]["learning_rate"] == losses(whole)[0]["learning_rate"]
     merged = shutil.copytree(inputs, tmp_path / "merged")
-    merge(inputs / "base.ckpt", tmp_path / "finetune/init.ckpt", merged / "base.ckpt", shape, lora)
+    merge_one(
+        inputs / "base.ckpt", tmp_path / "finetune/init.ckpt", merged / "base.ckpt", shape, lora
+    )
     train(command(merged, tmp_path, workers=1, batch=4, name="fresh"))
     fresh = losses(tmp_path / "fresh")
     assert abs(found[0]["loss"] - fresh[0]["loss"]) < 1e-5

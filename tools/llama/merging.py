@@ -126,16 +126,6 @@ def merge_into(
 
 
 def merge_one(
-    base: Path, adapter: Path, config: Path, output: Path, strategies: Sequence[Path] = ()
-) -> None:
-    """Merge one adapter into `output`, a checkpoint file, whole or not at all.
-
-    base, adapter   either may be the path of shards with {rank} in it, cut as `strategies` say
-    """
-    merge(base, adapter, output, *read_config(config), strategies)
-
-
-def merge(
     base: Path,
     adapter: Path,
     output: Path,
@@ -143,7 +133,10 @@ def merge(
     lora: LoraConfig,
     strategies: Sequence[Path] = (),
 ) -> None:
-    """Write base + scaling · B · A to `output`, names as in the base, whole or not at all."""
+    """Write base + scaling · B · A to `output`, names as in the base, whole or not at all.
+
+    base, adapter   either may be the path of shards with {rank} in it, cut as `strategies` say
+    """
     keep_apart(output, base, adapter)
     opened = open_whole(base, strategies)
     checked = Adapter(open_whole(adapter, strategies), shape, lora)
