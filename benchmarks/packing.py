@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from tools.cli import Command
-from tools.records.encoding import Job, encode_rows
+from tools.records.encoding import Job, encode_block, prepare, spread
 from tools.records.packing import WINDOW_EXAMPLES, fill_rows
 from tools.records.tokenizers import SpecialIds, open_tokenizer
 
@@ -26,7 +26,8 @@ def sizes_of(rows: Path, tokenizer: Path, frame: str) -> np.ndarray:
     opened = open_tokenizer(tokenizer)
     ids = SpecialIds(opened.bos_id, opened.eos_id, opened.pad_id)
     job = Job(rows, tokenizer, ids, frame, 1 << 20, False)
-    return np.concatenate([block.sizes for block in encode_rows(job, lambda: None)])
+    blocks = spread(rows, encode_block, prepare, job, lambda: None)
+    return np.concatenate([block.sizes for block in blocks])
 
 
 def fewest_rows(sizes: np.ndarray, room: int) -> float:

@@ -63,18 +63,6 @@ class Encoded(NamedTuple):
     examples: Examples
 
 
-def encode_rows(job: Job, meanwhile: Callable[[], object]) -> Iterator[Encoded]:
-    """Yield the rows of a corpus file, block by block, in order.
-
-    meanwhile   called while other processes begin.
-
-    A few thousand rows are encoded in this process, more in several. No more than _AHEAD blocks
-    are under way at a time, so memory does not grow with the file. Raises UserError with
-    file:line or file and row for the first fault in the file.
-    """
-    return spread(job.path, encode_block, prepare, job, meanwhile)
-
-
 def spread(
     path: PathLike,
     function: Callable[[Block], Result],
@@ -82,9 +70,14 @@ def spread(
     job: Any,
     meanwhile: Callable[[], object],
 ) -> Iterator[Result]:
-    """Yield function(block) for each block of a file, as `encode_rows` does.
+    """Yield function(block) for each block of a file, in order.
 
     function, prepare   functions of a module; prepare(job) is called first in each process.
+    meanwhile           called while other processes begin.
+
+    A few thousand rows are encoded in this process, more in several. No more than _AHEAD blocks
+    are under way at a time, so memory does not grow with the file. Raises UserError with
+    file:line or file and row for the first fault in the file.
     """
     blocks = read_blocks(path)
     head = list(itertools.islice(blocks, _ALONE_BLOCKS + 1))

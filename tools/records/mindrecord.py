@@ -16,7 +16,7 @@ from tools.files.hashing import read_chunks
 from tools.files.json_lines import no_rows
 from tools.files.outputs import keep_apart
 from tools.files.progress import Bar, progress
-from tools.records.encoding import Encoded, Job, encode_reading, encode_rows
+from tools.records.encoding import Encoded, Job, encode_block, encode_reading, prepare, spread
 from tools.records.examples import Examples
 from tools.records.lengths import Lengths
 from tools.records.packing import pack
@@ -120,7 +120,7 @@ def write_records(
     with (
         record_files(output) as (record, summary_path),
         progress("convert records", _count_lines(rows), "rows") as bar,
-        contextlib.closing(encode_rows(job, import_mindspore)) as encoded,
+        contextlib.closing(spread(rows, encode_block, prepare, job, import_mindspore)) as encoded,
     ):
         # Before the import of MindSpore, which takes longer than finding a fault here.
         head = list(itertools.islice(encoded, 1))
