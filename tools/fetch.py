@@ -46,13 +46,6 @@ Example:
     help="Of this one, let what is found now replace its entry in artifacts.lock; repeatable.",
 )
 @click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1),
-    default=60.0,
-    show_default=True,
-    help="Seconds of silence after which a connection is made anew.",
-)
-@click.option(
     "--configs",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
@@ -67,7 +60,6 @@ def main(
     mirror: Optional[str],
     replace: bool,
     accept: tuple[str, ...],
-    timeout: float,
     configs: Optional[Path],
 ) -> None:
     """Bring artefacts into a folder and verify their size and sha256.
@@ -91,7 +83,6 @@ def main(
         return
     if output is None:
         raise click.UsageError("give --output")
-    from tools.files.download import Http
     from tools.files.fetching import fetch_artifacts
     from tools.files.pins import LOCK
     from tools.files.progress import format_bytes
@@ -99,9 +90,8 @@ def main(
     if profile:
         ids = read_profile(profile_folder(profile, configs) / "profile.yaml").artifacts
     chosen = select_artifacts(ids, configs)
-    http = Http(timeout=timeout)
     lock = configs.resolve().parent / LOCK
-    fetched = fetch_artifacts(chosen, output, mirror, replace, lock, accept, http)
+    fetched = fetch_artifacts(chosen, output, mirror, replace, lock, accept)
     for item in fetched:
         state = "verified" if item.verified else f"first seen, or as in {LOCK}"
         click.echo(f"{item.file}  {format_bytes(item.bytes)}  {item.sha256}  {state}")
