@@ -181,19 +181,13 @@ def test_run_refuses_what_does_not_fit(reading, results, parameters, tmp_path):
     output = tmp_path / "scores.json"
     output.write_text("old")
     baseline = tmp_path / "baseline.json"
-    good = {"squad": {"f1": 50, "em": 50, "count": 2}, "math": {}, "parameters": {}, "contest": {}}
     run = ("run", "--squad", reading, "--math", results, "--output", output)
-    bad = [
-        {"squad": {"f1": 50, "em": 50, "count": 3}},
-        {"squad": {"f1": "50", "em": 50, "count": 2}},
-        {"math": None},
-    ]
-    for change in bad:
-        baseline.write_text(json.dumps({**good, **change}))
+    for bad in ({"squad": {"f1": 50, "em": 50, "count": 3}}, {"trained": 1}):
+        baseline.write_text(json.dumps(bad))
         result = invoke(*run, "--parameters", parameters, "--baseline", baseline)
         assert result.exit_code == 2, result.output
         assert "baseline.json" in result.output
-    for text in ("", "[]", '{"trained": "1", "total": 2, "denominator": 2}', "[" * 100_000):
+    for text in ("", "[]", '{"trained": 1, "total": 2}', "[" * 100_000):
         baseline.write_text(text)
         assert invoke(*run, "--parameters", baseline).exit_code == 2
     assert output.read_text() == "old"

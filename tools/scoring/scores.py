@@ -23,6 +23,8 @@ PathLike = Union[str, Path]
 HELD_OUT = ("valid", "test")
 # Beside a scores.json: every answer with each judge's verdict.
 JUDGED = "judged.jsonl"
+# Of parameters.json.
+_COUNTS = ("trained", "total", "denominator")
 
 # A log prints its floats in full, so that nothing but another jieba could move a digit.
 _SAME = 1e-6
@@ -181,7 +183,8 @@ def score_run(
     model on all of its questions, and "eligible" stays null for any other.
     """
     rules = read_contest()
-    counts = _read_parameters(parameters)
+    told = read_resolved(Path(parameters), _COUNTS)
+    counts = {key: told[key] for key in _COUNTS}
     reading = squad_from_predictions(squad)
     minimum = None
     if baseline is not None:
@@ -200,43 +203,14 @@ def score_run(
     return scores
 
 
-def read_scores(path: PathLike) -> Dict[str, Any]:
-    """Read a scores.json; UserError unless it is an object with the four parts."""
-    parts = ("squad", "math", "parameters", "contest")
-    scores = read_resolved(Path(path), parts)
-    for part in parts:
-        if not isinstance(scores.get(part), dict):
-            raise UserError(f'"{part}" is missing', path, "write it with `tools.score run`")
-    return scores
-
-
 def minimum_of(path: PathLike, count: int, rules: Optional[Contest] = None) -> ReadingScore:
     """F1 and EM, in percent, that an eligible model reaches: a share of the base model's.
 
     path    scores.json of the base model; UserError unless it is over `count` questions.
     """
-    reading = read_scores(path)["squad"]
-    values = [reading.get(key) for key in ("f1", "em")]
-    if not all(_is_number(value) and 0 <= value <= 100 for value in values):
-        raise UserError("squad.f1 and squad.em are not percentages", path, _RESCORE)
-    if reading.get("count") != count:
-        what = f"made from {reading.get('count')} questions, the model answered {count}"
+    reading = read_resolved(Path(path), ["squad"])["squad"]
+    if reading["count"] != count:
+        what = f"made from {reading['count']} questions, the model answered {count}"
         raise UserError(what, path, "evaluate both on the same questions")
-    base = ReadingScore(f1=values[0], em=values[1])
+    base = ReadingScore(f1=reading["f1"], em=reading["em"])
     return (rules or read_contest()).squad.share_of(base)
-
-
-_RESCORE = "write it with `tools.score run` from the base model's predictions"
-
-
-def _read_parameters(path: PathLike) -> Dict[str, int]:
-    keys = ("trained", "total", "denominator")
-    counts = read_resolved(Path(path), keys)
-    for key in keys:
-        if not isinstance(counts.get(key), int) or isinstance(counts[key], bool):
-            raise UserError(f'"{key}" is not a whole number', path, "count the parameters again")
-    return {key: counts[key] for key in keys}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

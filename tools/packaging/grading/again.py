@@ -30,7 +30,6 @@ from tools.packaging.grading.recipe import take_over, variables_of
 from tools.packaging.grading.unpack import Package
 from tools.packaging.provenance import ROOT
 from tools.scoring.prediction_rows import read_predictions
-from tools.scoring.scores import read_scores
 from tools.settings.lines import read_yaml
 from tools.settings.resolve import read_resolved
 from tools.training.losses import read_losses
@@ -73,7 +72,7 @@ def reproduce_rows(
     places = layout.places(package.best, package.checkpoints)
     for name in (layout.BASE, *package.checkpoints, layout.CHOSEN):
         file = layout.scored_files(name)[0]
-        yield from _score_rows(file, remade[file], read_scores(run / places[file]))
+        yield from _score_rows(file, remade[file], read_resolved(run / places[file], []))
 
 
 def _checkout(target: Path, profile: str) -> Path:

@@ -17,7 +17,7 @@ from tools.packaging.grading.unpack import Package
 from tools.packaging.page import TEMPLATES, render_markdown, render_page
 from tools.scoring.choose import score_checkpoints
 from tools.scoring.contest_score import is_eligible
-from tools.scoring.scores import read_scores, score_run, squad_from_predictions
+from tools.scoring.scores import score_run, squad_from_predictions
 from tools.settings.contest import Contest
 from tools.settings.resolve import read_resolved
 
@@ -53,7 +53,7 @@ def remake(package: Package, counts: Dict[str, Any]) -> Dict[str, Dict[str, Any]
     score_run(*rows, after, run / places[CHOSEN], base, styles)
     names = (layout.BASE, *package.checkpoints, layout.CHOSEN)
     files = [layout.scored_files(name)[0] for name in names]
-    found = {file: read_scores(run / places[file]) for file in files}
+    found = {file: read_resolved(run / places[file], []) for file in files}
     if package.weights is None:
         sha256 = read_resolved(package.folder / layout.LINK, ["sha256"])["sha256"]
     else:
