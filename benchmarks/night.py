@@ -137,14 +137,16 @@ def draw(points: Sequence[Point]) -> Any:
     for axes, title in ((answers, "right answers"), (lines, "right lines of work")):
         for group, (_, color) in GROUPS.items():
             own = [point for point in points if point.group == group]
+            drawn = [point for point in own if axes is answers or point.lines]
             shares = [
                 100 * (p.right / p.count if axes is answers else p.right_lines / p.lines)
-                for p in own
-                if axes is answers or p.lines
+                for p in drawn
             ]
+            at = [p.hours for p in drawn]
+            if len(drawn) == len(own):  # nothing is right before the first step
+                at, shares = [0, *at], [0, *shares]
             width = 2.4 if group == "all kinds" else 1.6
-            at = [0, *(p.hours for p in own if axes is answers or p.lines)]
-            axes.plot(at, [0, *shares], "o-", ms=3, lw=width, color=color, label=group)
+            axes.plot(at, shares, "o-", ms=3, lw=width, color=color, label=group)
         for end in list(ends.values())[:-1]:
             axes.axvline(end, color=GREY, lw=0.8, ls=":")
         axes.set(title=title, xlabel="hours of training", xlim=(0, None), ylim=(0, 100))

@@ -94,6 +94,11 @@ def test_none_of_the_kinds(text: str) -> None:
     [
         ("计算 99999.50 + 1.25 等于多少？", "100000.75", "no add with such numbers was taught"),
         ("计算 1.125 + 1.00 等于多少？", "2.125", "no add with such numbers was taught"),
+        (
+            "计算 12.5 + 7 等于多少？",
+            "19.5",
+            "such numbers were taught with two decimals, as 12.50, 7.00",
+        ),
         ("计算 9.00 - 1.25 等于多少？", "7.75", "subtract was not taught"),
         ("计算 2.00 的 3 次方", "8", "no power of 3 was taught"),
     ],

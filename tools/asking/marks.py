@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from tools.asking.models import Answer, Training
@@ -81,6 +82,10 @@ def _untaught(problem: Problem, training: Training) -> Optional[str]:
         return f"lines not marked: {problem.kind} was not taught"
     if not in_slots(problem):
         return f"lines not marked: no {problem.kind} with such numbers was taught"
+    decimals = [number for number in problem.numbers if isinstance(number, Decimal)]
+    if any(number.as_tuple().exponent != -2 for number in decimals):
+        written = ", ".join(f"{number:.2f}" for number in decimals)
+        return f"lines not marked: such numbers were taught with two decimals, as {written}"
     if training.exponents and problem.kind == "power":
         exponent = problem.numbers[1]
         if exponent not in training.exponents:
