@@ -55,8 +55,10 @@ def test_lengths_that_the_records_counted_are_those_counted_here(corpus, smollm2
     write_records(corpus / "train.jsonl", smollm2_file, records, settings)
     here = describe_corpus(corpus, [smollm2_file], "alpaca", 200)
     assert describe_corpus(corpus, [smollm2_file], "alpaca", 200, records) == here
+    with pytest.raises(UserError, match="made with --prompt alpaca --seq-length 200; give"):
+        describe_corpus(corpus, [smollm2_file], "alpaca", 100, records)
     Path(f"{records}.json").write_text("{}", "utf-8")
-    with pytest.raises(UserError, match=r"mindrecord\.json: lacks seq_length, lengths, over"):
+    with pytest.raises(UserError, match=r"mindrecord\.json: lacks frame, seq_length, lengths"):
         describe_corpus(corpus, [smollm2_file], "alpaca", 200, records)
 
 

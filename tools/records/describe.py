@@ -44,21 +44,24 @@ def describe_corpus(
     of solution costs, as mean and longest over the same 100 problems. `records`, made of this
     corpus with the first tokenizer, have counted their lengths already: these are taken.
 
-    Raises UserError where the folder holds no corpus, and as `measure` does.
+    Raises UserError where the folder holds no corpus, where the records were made with another
+    frame or length, and as `measure` does.
     """
     counts = _counts(folder / "corpus.json")
     rows = list(itertools.islice(read_rows(folder / "train.jsonl"), _MEASURED_ROWS))
     texts = [(row.kind, row.problem, row.solution) for row in rows]
     styled = _in_every_style(rows)
     found = {}
-    for number, path in enumerate(tokenizers):
+    counted = _counted(records, frame, seq_length) if records else None
+    for path in tokenizers:
         name = path.parent.name + "/" + path.name
-        counted = records if number == 0 else None
-        found[name] = _counted(counted) if counted else measure(texts, path, frame, seq_length)
+        found[name] = counted or measure(texts, path, frame, seq_length)
+        counted = None  # of the first tokenizer alone
         costs = measure(styled, path, frame, seq_length)["lengths"] if styled else {}
         found[name]["styles"] = _by_kind(costs, list(counts))
+    measured = next(iter(found.values()))["lengths"]
     summary = {
-        "rows_measured": next(iter(found.values()))["lengths"].get("all", {"count": 0})["count"],
+        "rows_measured": measured["all"]["count"] if measured else 0,
         "prompt": frame,
         "style_places": {"decimals": _PLACES.decimals, "function": _FUNCTION_PLACES.significant},
         "tokenizers": found,
@@ -74,10 +77,12 @@ def describe_corpus(
     return summary
 
 
-def _counted(records: Path) -> Dict[str, Any]:
-    keys = ["seq_length", "lengths", "over"]
-    told = read_resolved(Path(f"{records}.json"), keys)
-    return {key: told[key] for key in keys}
+def _counted(records: Path, frame: str, seq_length: int) -> Dict[str, Any]:
+    told = read_resolved(Path(f"{records}.json"), ["frame", "seq_length", "lengths", "over"])
+    if (told["frame"], told["seq_length"]) != (frame, seq_length):
+        what = f"were made with --prompt {told['frame']} --seq-length {told['seq_length']}"
+        raise UserError(what, records, "give the same, or leave out --records")
+    return {key: told[key] for key in ("seq_length", "lengths", "over")}
 
 
 def _counts(path: Path) -> Dict[str, Any]:
