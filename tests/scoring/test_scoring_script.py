@@ -182,7 +182,7 @@ def test_run_refuses_what_does_not_fit(reading, results, parameters, tmp_path):
     output.write_text("old")
     baseline = tmp_path / "baseline.json"
     run = ("run", "--squad", reading, "--math", results, "--output", output)
-    for bad in ({"squad": {"f1": 50, "em": 50, "count": 3}}, {"trained": 1}):
+    for bad in ({"squad": {"f1": 50, "em": 50, "count": 3}}, {"squad": {}}, {"trained": 1}):
         baseline.write_text(json.dumps(bad))
         result = invoke(*run, "--parameters", parameters, "--baseline", baseline)
         assert result.exit_code == 2, result.output

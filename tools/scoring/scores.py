@@ -209,8 +209,8 @@ def minimum_of(path: PathLike, count: int, rules: Optional[Contest] = None) -> R
     path    scores.json of the base model; UserError unless it is over `count` questions.
     """
     reading = read_resolved(Path(path), ["squad"])["squad"]
-    if reading["count"] != count:
-        what = f"made from {reading['count']} questions, the model answered {count}"
+    if reading.get("count") != count:
+        what = f"made from {reading.get('count')} questions, the model answered {count}"
         raise UserError(what, path, "evaluate both on the same questions")
     base = ReadingScore(f1=reading["f1"], em=reading["em"])
     return (rules or read_contest()).squad.share_of(base)
